@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Every cap the tool puts on itself, with its reason. Caps that the format sets are in format/layout.h. */
+#ifndef VHDXRAY_BASE_LIMITS_H
+#define VHDXRAY_BASE_LIMITS_H
+
+#include <stdint.h>
+
+/* Bytes the model of one image may take; --max-memory changes it. A 4095 MiB log full of entries needs about 100 MiB. */
+static const uint64_t LIMIT_MEMORY_DEFAULT = (uint64_t)512 << 20;
+
+/* Findings kept per rule (counts stay exact); --max-findings changes it. Hostile BATs can raise 2^26 of them. */
+static const uint64_t LIMIT_FINDINGS_PER_RULE = 1000;
+
+/* Bytes per pread of a streamed structure: large enough to be sequential, small against every memory promise. */
+static const uint64_t LIMIT_WINDOW = (uint64_t)1 << 20;
+
+/* Length of a text made from image bytes in one message. Longer strings are cut and say so. */
+static const uint64_t LIMIT_TEXT = 1024;
+
+/* Files in a differencing chain, the child included (openvmm's cap; Hyper-V's is lower). */
+enum { LIMIT_CHAIN_DEPTH = 256 };
+
+/* Sizes that a log may make a file grow to: 64 TiB of payload and the structures around it. */
+static const uint64_t LIMIT_REPLAYED_SIZE = (uint64_t)1 << 47;
+
+/* Key-value pairs of a parent locator that are decoded; the field allows 65,535 (openvmm refuses more than 256). */
+static const uint64_t LIMIT_LOCATOR_PAIRS = 65535;
+
+/* Entries of a --search-dir that are compared when a parent's name is there only in other letter case. */
+static const uint64_t LIMIT_DIRECTORY_ENTRIES = 100000;
+
+/* Contested 1 MiB units whose owners are remembered to be named in overlap findings; counts stay exact beyond. */
+static const uint64_t LIMIT_CONTESTED_UNITS = (uint64_t)1 << 16;
+
+/*
+ * Below this many 1 MiB units (128 TiB, as LIMIT_REPLAYED_SIZE) the claims of blocks are bits, 16 MiB of them for each kind
+ * of claim at most. No real image reaches above it: payload ends at 64 TiB.
+ */
+static const uint64_t LIMIT_NEAR_UNITS = (uint64_t)1 << 27;
+
+/* Distinct claims above that held at a time (32 bytes each, twice); more of them take further passes over the BAT, ... */
+static const uint64_t LIMIT_FAR_CLAIMS = (uint64_t)1 << 19;
+/* ... about this many at most: then lists grow instead, to 2^21 claims for a BAT that has nothing else. */
+static const uint64_t LIMIT_FAR_PASSES = 32;
+
+/* UTF-8 bytes decoded from one parent locator: its strings, at most 1 MiB unless they overlap, twice over. */
+static const uint64_t LIMIT_LOCATOR_TEXT = (uint64_t)2 << 20;
+
+/* Things listed one by one in a report for each kind (gaps, changed pages, orphan sectors); sums stay exact beyond. */
+static const uint64_t LIMIT_LISTED = 64;
+
+/* Bytes of one unowned or unknown range that are looked at to say whether it holds anything; holes cost nothing. */
+static const uint64_t LIMIT_RESIDUE_SCAN = (uint64_t)64 << 20;
+
+/* Times the host is asked for the next hole while blocks in holes are looked for; a host file can have millions of them. */
+static const uint64_t LIMIT_HOLE_QUESTIONS = (uint64_t)1 << 14;
+
+#endif

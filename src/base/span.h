@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Borrowed, read-only bytes. span_sub() is the only way to narrow one, so every access is checked in one place. */
+#ifndef VHDXRAY_BASE_SPAN_H
+#define VHDXRAY_BASE_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct span {
+    const uint8_t *ptr;
+    size_t len;
+};
+
+static inline struct span span_of(const void *ptr, size_t len)
+{
+    return (struct span){.ptr = (const uint8_t *)ptr, .len = len};
+}
+
+/* True when [off, off + len) lies in a container of `size` bytes; never overflows. */
+static inline bool range_in(uint64_t off, uint64_t len, uint64_t size)
+{
+    return off <= size && len <= size - off;
+}
+
+/* Narrows to [off, off + len); false (ret untouched) when that leaves the span. */
+__attribute__((warn_unused_result)) static inline bool span_sub(struct span s, uint64_t off, uint64_t len,
+                                                                struct span *ret)
+{
+    if (!range_in(off, len, s.len))
+        return false;
+    *ret = (struct span){.ptr = s.ptr + (size_t)off, .len = (size_t)len};
+    return true;
+}
+
+/* First offset >= off whose byte is not zero, or s.len. */
+size_t span_find_nonzero(struct span s, size_t off);
+
+static inline bool span_is_zero(struct span s)
+{
+    return span_find_nonzero(s, 0) == s.len;
+}
+
+#endif
