@@ -15,7 +15,8 @@ uint32_t crc32c(uint32_t crc, const void *buf, size_t len);          /* the fast
 uint32_t crc32c_portable(uint32_t crc, const void *buf, size_t len); /* slicing by 8; always there, for cross-tests */
 uint32_t crc32c_isal(uint32_t crc, const void *buf, size_t len);     /* only when built with VHDXRAY_WITH_ISAL=1 */
 
-/* As crc32c() over len zero bytes, in time that grows with log(len): holes of sparse files need not be fed byte by byte. */
+/* As crc32c() over len zero bytes, in time that grows with log(len): holes of sparse files need not be fed byte by
+ * byte. */
 uint32_t crc32c_zeros(uint32_t crc, uint64_t len);
 
 /* CRC of a structure whose u32 at offset 4 counts as zero while computing. 0 for a span shorter than 8 bytes. */

@@ -38,9 +38,9 @@ static const uint64_t LIMIT_CONTESTED_UNITS = (uint64_t)1 << 16;
  */
 static const uint64_t LIMIT_NEAR_UNITS = (uint64_t)1 << 27;
 
-/* Distinct claims above that held at a time (32 bytes each, twice); more of them take further passes over the BAT, ... */
-static const uint64_t LIMIT_FAR_CLAIMS = (uint64_t)1 << 19;
-/* ... about this many at most: then lists grow instead, to 2^21 claims for a BAT that has nothing else. */
+/* Distinct claims above it held at a time (32 bytes each, twice); more of them take further passes over the BAT, ... */
+static const uint64_t LIMIT_FAR_CLAIMS = (uint64_t)1 << 17;
+/* ... this many at most, because then more are held: 2^21 for a BAT that has nothing else. */
 static const uint64_t LIMIT_FAR_PASSES = 32;
 
 /* UTF-8 bytes decoded from one parent locator: its strings, at most 1 MiB unless they overlap, twice over. */
@@ -49,10 +49,14 @@ static const uint64_t LIMIT_LOCATOR_TEXT = (uint64_t)2 << 20;
 /* Things listed one by one in a report for each kind (gaps, changed pages, orphan sectors); sums stay exact beyond. */
 static const uint64_t LIMIT_LISTED = 64;
 
-/* Bytes of one unowned or unknown range that are looked at to say whether it holds anything; holes cost nothing. */
+/* Bytes of one unowned or unknown range that are read to say whether it holds anything; holes do not count. */
 static const uint64_t LIMIT_RESIDUE_SCAN = (uint64_t)64 << 20;
 
 /* Times the host is asked for the next hole while blocks in holes are looked for; a host file can have millions of them. */
 static const uint64_t LIMIT_HOLE_QUESTIONS = (uint64_t)1 << 14;
+
+/* Descriptors of stale log entries that are looked at for the history, and logged pages that are compared with today's. */
+static const uint64_t LIMIT_STALE_DESCRIPTORS = (uint64_t)1 << 16;
+static const uint64_t LIMIT_STALE_PAGES = 4096;
 
 #endif

@@ -215,10 +215,10 @@ static enum status wrap(int fd, const struct file_info *info, struct source **re
 /* Without touching the access time where the host lets us: an examination leaves no trace. */
 static int open_quietly(int dir_fd, const char *path, int flags)
 {
-    int fd = openat(dir_fd, path, flags | O_NOATIME);
+    int fd = openat(dir_fd, path, flags | O_NOATIME, 0);
 
     if (fd < 0 && errno == EPERM)
-        fd = openat(dir_fd, path, flags);
+        fd = openat(dir_fd, path, flags, 0);
     return fd;
 }
 
@@ -289,6 +289,43 @@ enum status file_open_at(int dir_fd, const char *name, struct source **ret, stru
         return STATUS_REFUSED;
     }
     return open_common(dir_fd, name, false, ret, ret_info, message, message_size);
+}
+
+enum status file_from_fd(int fd, const char *name, struct source **ret, struct file_info *ret_info, char *message,
+                         size_t message_size)
+{
+    struct file_info info = {.symlink = false};
+    struct stat st = {.st_size = 0};
+    const char *problem = NULL;
+    int flags = fcntl(fd, F_GETFL);
+    int own = -1;
+
+    if (flags < 0 || fstat(fd, &st) != 0)
+        goto host_error;
+    if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH) != 0)
+        problem = "is not open for reading";
+    else
+        problem = unsuitable(st.st_mode);
+    if (problem != NULL) {
+        say(message, message_size, name, problem);
+        return STATUS_REFUSED;
+    }
+    own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (own < 0 || !describe(own, &info))
+        goto host_error;
+    if (wrap(own, &info, ret) != STATUS_OK) {
+        say(message, message_size, name, "out of memory");
+        return STATUS_NO_MEMORY;
+    }
+    *ret_info = info;
+    return STATUS_OK;
+
+host_error:;
+    int error = errno;
+    if (own >= 0)
+        close(own);
+    say_errno(message, message_size, name, "", error);
+    return status_of_errno(error);
 }
 
 /* A file without a name, gone when it is closed. -1 with errno set. */

@@ -11,15 +11,18 @@
 #include "base/checked.h"
 #include "base/span.h"
 
+uint64_t source_now_ns(void)
+{
+    struct timespec now = {.tv_sec = 0};
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
 /* Every loop over an image reads, so this is where the time allowed ends it. */
 static bool too_late(const struct source *s)
 {
-    struct timespec now;
-
-    if (s->deadline_ns == 0)
-        return false;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec >= s->deadline_ns;
+    return s->deadline_ns != 0 && source_now_ns() >= s->deadline_ns;
 }
 
 enum status source_read(struct source *s, uint64_t off, void *buf, size_t len)

@@ -48,6 +48,8 @@ enum status source_next_data(struct source *s, uint64_t off, uint64_t *ret_data,
 
 void source_close(struct source *s); /* NULL is fine */
 
+uint64_t source_now_ns(void); /* the clock of deadline_ns */
+
 /* ---- io/file.c: a host file, opened read-only ---- */
 
 enum file_kind { FILE_KIND_REGULAR, FILE_KIND_BLOCK, FILE_KIND_PIPE };
@@ -69,6 +71,12 @@ struct file_info {
 enum status file_open(const char *path, struct source **ret, struct file_info *ret_info, char *message, size_t message_size);
 /* As file_open(), for a name (no slash) inside an already opened directory; symbolic links are not followed. */
 enum status file_open_at(int dir_fd, const char *name, struct source **ret, struct file_info *ret_info, char *message,
+                         size_t message_size);
+/*
+ * As file_open(), for a descriptor of the caller's, open for reading. It is duplicated: the caller may close it; its
+ * file position moves. name is for the message.
+ */
+enum status file_from_fd(int fd, const char *name, struct source **ret, struct file_info *ret_info, char *message,
                          size_t message_size);
 /* Copies a pipe (fd) into an unlinked temporary file and opens that. max_bytes bounds the spool (STATUS_LIMIT). */
 enum status file_spool(int fd, uint64_t max_bytes, struct source **ret, struct file_info *ret_info, char *message,

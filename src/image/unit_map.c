@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bits of 1 MiB units. A member is the first unit of a block, so blocks that follow each other in the file are a regular
+ * pattern of bits: with block size 2 MiB 0101..., which is filled and followed 64 units at a time. That makes 67 million
+ * blocks in disk order cost a pass over 8 MiB of words, and any order one page lookup per block.
+ */
+#include "image/unit_map.h"
+
+#include "base/checked.h"
+
+struct unit_map unit_map_in(struct arena *a, uint64_t units)
+{
+    return (struct unit_map){.arena = a, .page_count = u64_div_up(units, (uint64_t)1 << UNIT_PAGE_SHIFT)};
+}
+
+/* Every step-th bit, from bit 0; step a power of two below 64. */
+static uint64_t pattern(uint64_t step)
+{
+    return UINT64_MAX / (((uint64_t)1 << step) - 1);
+}
+
+static uint64_t *page_for(struct unit_map *m, uint64_t unit)
+{
+    uint64_t page = unit >> UNIT_PAGE_SHIFT;
+    if (!m->pages)
+        m->pages = arena_array(m->arena, m->page_count, sizeof(*m->pages));
+    if (!m->pages || page >= m->page_count)
+        return NULL;
+    if (!m->pages[page])
+        m->pages[page] = arena_array(m->arena, UNIT_PAGE_WORDS, sizeof(uint64_t));
+    return m->pages[page];
+}
+
+enum status unit_map_fill(struct unit_map *m, uint64_t first, uint64_t count, uint64_t step)
+{
+    uint64_t end = first + count * step, unit = first;
+    uint64_t bits = step < 64 ? pattern(step) << (first & (step - 1)) : 0;
+    while (unit < end) {
+        uint64_t *page = page_for(m, unit);
+        if (!page)
+            return arena_status(m->arena);
+        uint64_t *word = &page[unit >> 6 & (UNIT_PAGE_WORDS - 1)];
+        if (step >= 64) {
+            *word |= (uint64_t)1 << (unit & 63);
+            unit += step;
+            continue;
+        }
+        uint64_t add = bits & UINT64_MAX << (unit & 63), next = (unit | 63) + 1;
+        if (next > end)
+            add &= UINT64_MAX >> (next - end);
+        *word |= add;
+        unit = next;
+    }
+    return STATUS_OK;
+}
+
+bool unit_map_first(const struct unit_map *m, uint64_t from, uint64_t to, uint64_t *ret)
+{
+    if (!m->pages)
+        return false;
+    to = u64_min(to, m->page_count << UNIT_PAGE_SHIFT);
+    while (from < to) {
+        const uint64_t *page = m->pages[from >> UNIT_PAGE_SHIFT];
+        if (!page) {
+            from = ((from >> UNIT_PAGE_SHIFT) + 1) << UNIT_PAGE_SHIFT;
+            continue;
+        }
+        uint64_t word = page[from >> 6 & (UNIT_PAGE_WORDS - 1)] >> (from & 63);
+        if (word) {
+            from += (uint64_t)__builtin_ctzll(word);
+            if (from >= to)
+                return false;
+            *ret = from;
+            return true;
+        }
+        from = (from | 63) + 1;
+    }
+    return false;
+}
+
+uint64_t unit_map_chain(const struct unit_map *m, uint64_t unit, uint64_t step)
+{
+    uint64_t full = step < 64 ? pattern(step) << (unit & (step - 1)) : 0;
+    for (;;) {
+        unit += step;
+        while (full && (unit & 63) < step) {
+            uint64_t page = unit >> UNIT_PAGE_SHIFT;
+            if (page >= m->page_count || !m->pages[page] ||
+                m->pages[page][unit >> 6 & (UNIT_PAGE_WORDS - 1)] != full)
+                break;
+            unit += 64;
+        }
+        if (!unit_map_test(m, unit))
+            return unit;
+    }
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Builds a view in the order of format.md 17: region tables, metadata, type and geometry, locator, place of the BAT. Each
+ * stage takes what the ones before it found and says why it is missing when it is. A structure that lies in the file only
+ * in part is read as far as it goes: a truncated image still has evidence, and the missing part has its own findings.
+ */
+#include "image/view.h"
+
+#include "base/checked.h"
+#include "image/bat_stream.h"
+#include "image/view_parts.h"
+
+const char *absence_text(enum absence a)
+{
+    switch (a) {
+    case ABSENT_NOT:
+        return "present";
+    case ABSENT_NO_REGION_TABLE:
+        return "no valid region table";
+    case ABSENT_NO_REGION:
+        return "not in the region table";
+    case ABSENT_REGION_UNUSABLE:
+        return "its region lies outside the file";
+    case ABSENT_BAD_SIGNATURE:
+        return "the metadata table has no signature";
+    case ABSENT_NO_ITEM:
+        return "a metadata item is missing or unreadable";
+    case ABSENT_BAD_VALUE:
+        return "a metadata item holds an illegal value";
+    case ABSENT_TOO_SMALL:
+        return "its region is too small";
+    case ABSENT_IO:
+        return "the host could not read it";
+    case ABSENT_LIMIT:
+        return "a limit was reached";
+    case ABSENT_NOT_APPLICABLE:
+        return "this type of disk has none";
+    }
+    return "unknown";
+}
+
+const char *disk_type_name(enum disk_type t)
+{
+    switch (t) {
+    case DISK_DYNAMIC:
+        return "dynamic";
+    case DISK_FIXED:
+        return "fixed";
+    case DISK_DIFFERENCING:
+        return "differencing";
+    case DISK_UNKNOWN:
+        break;
+    }
+    return NULL;
+}
+
+void view_note_io_error(struct view *v)
+{
+    if (v->io_error) /* the first one counts */
+        return;
+    v->io_error = true;
+    v->io_error_off = v->src->error_off;
+    v->io_error_errno = v->src->error_errno;
+}
+
+enum status view_read_structure(struct view *v, uint64_t off, size_t len, uint8_t **ret, size_t *ret_got,
+                                bool *ret_io_error)
+{
+    uint8_t *buf = arena_alloc(v->arena, len);
+    size_t got = 0;
+    enum status st;
+    if (!buf)
+        return arena_status(v->arena);
+    st = source_read_some(v->src, off, buf, len, &got);
+    if (st == STATUS_IO) {
+        view_note_io_error(v);
+        for (size_t i = 0; i < len; i++) /* whatever arrived before the error is no evidence */
+            buf[i] = 0;
+        got = 0;
+    } else if (st != STATUS_OK) {
+        return st;
+    }
+    *ret = buf;
+    *ret_got = got;
+    *ret_io_error = st == STATUS_IO;
+    return STATUS_OK;
+}
+
+static enum status read_region_copy(struct view *v, unsigned which)
+{
+    struct region_copy *c = &v->regions[which];
+    uint8_t *bytes;
+    enum status st;
+
+    c->off = REGION_TABLE_OFF[which];
+    st = view_read_structure(v, c->off, REGION_TABLE_LEN, &bytes, &c->got, &c->io_error);
+    if (st != STATUS_OK)
+        return st;
+    if (!region_table_decode(span_of(bytes, REGION_TABLE_LEN), &c->table))
+        return STATUS_INTERNAL;
+    c->valid = !c->io_error && region_table_valid(&c->table);
+    if (!c->table.signature_ok)
+        c->table.usable_count = 0;
+    c->entries = arena_array(v->arena, c->table.usable_count, sizeof(*c->entries));
+    if (!c->entries)
+        return arena_status(v->arena);
+    for (uint32_t i = 0; i < c->table.usable_count; i++) {
+        if (!region_entry_decode(&c->table, i, &c->entries[i]))
+            return STATUS_INTERNAL;
+    }
+    return STATUS_OK;
+}
+
+static struct region_ref find_region(const struct view *v, enum known_guid which)
+{
+    const struct region_copy *c = &v->regions[v->used_table];
+    struct region_ref r = {.found = false};
+    for (uint32_t i = 0; i < c->table.usable_count; i++) {
+        const struct region_entry *e = &c->entries[i];
+        if (!guid_equal(&e->guid, known_guid(which)))
+            continue;
+        if (r.matches++ > 0)
+            continue;
+        r.found = true;
+        r.entry = i;
+        r.off = e->off;
+        r.len = e->len;
+        r.in_file = range_in(e->off, e->len, v->src->size);
+    }
+    return r;
+}
+
+uint64_t view_region_bytes(const struct view *v, const struct region_ref *r)
+{
+    return r->found && r->off < v->src->size ? u64_min(r->len, v->src->size - r->off) : 0;
+}
+
+static enum status read_regions(struct view *v)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        enum status st = read_region_copy(v, i);
+        if (st != STATUS_OK)
+            return st;
+    }
+    /* The specification does not say which copy wins; the first valid one does (format.md 7). */
+    v->used_table = v->regions[0].valid ? 0 : v->regions[1].valid ? 1 : -1;
+    if (v->used_table < 0) {
+        v->regions_absence = v->regions[0].io_error || v->regions[1].io_error ? ABSENT_IO : ABSENT_NO_REGION_TABLE;
+        return STATUS_OK;
+    }
+    v->bat_region = find_region(v, KNOWN_REGION_BAT);
+    v->metadata_region = find_region(v, KNOWN_REGION_METADATA);
+    return STATUS_OK;
+}
+
+/* The type needs the File Parameters alone, so it is known even when the geometry is not. */
+static void derive_geometry(struct view *v)
+{
+    const struct metadata *m = &v->metadata;
+    if (m->have_file_parameters)
+        v->type = m->file_parameters.has_parent              ? DISK_DIFFERENCING
+                  : m->file_parameters.leave_block_allocated ? DISK_FIXED
+                                                             : DISK_DYNAMIC;
+    if (m->absence != ABSENT_NOT)
+        v->geometry_absence = m->absence;
+    else if (!m->have_file_parameters || !m->have_virtual_disk_size || !m->have_logical_sector_size)
+        v->geometry_absence = ABSENT_NO_ITEM;
+    else if (!geometry_derive(m->virtual_disk_size, m->file_parameters.block_size, m->logical_sector_size,
+                              m->file_parameters.has_parent, &v->geometry))
+        v->geometry_absence = ABSENT_BAD_VALUE;
+}
+
+static void place_bat(struct view *v)
+{
+    struct bat *b = &v->bat;
+    if (v->used_table < 0) {
+        b->absence = v->regions_absence;
+        return;
+    }
+    if (!v->bat_region.found) {
+        b->absence = ABSENT_NO_REGION;
+        return;
+    }
+    b->off = v->bat_region.off;
+    b->region_len = v->bat_region.len;
+    b->slots = view_region_bytes(v, &v->bat_region) / BAT_ENTRY_LEN;
+    if (b->region_len < BAT_ENTRY_LEN)
+        b->absence = ABSENT_TOO_SMALL;
+    else if (b->slots == 0)
+        b->absence = ABSENT_REGION_UNUSABLE;
+    else
+        b->absence = v->geometry_absence;
+    if (v->geometry_absence != ABSENT_NOT)
+        return;
+    b->walk_entries = u64_min(v->geometry.entries, b->slots);
+    b->short_region = b->region_len / BAT_ENTRY_LEN < v->geometry.entries;
+}
+
+enum status view_build(struct arena *a, struct source *src, enum view_kind kind, uint64_t log_off, uint64_t log_len,
+                       struct view **ret)
+{
+    struct view *v = arena_alloc(a, sizeof(*v));
+    uint64_t log_end;
+    enum status st;
+    if (!v)
+        return arena_status(a);
+    v->kind = kind;
+    v->arena = a;
+    v->src = src;
+    if (u64_add(log_off, log_len, &log_end)) { /* a log that wraps is nowhere */
+        v->log_off = log_off;
+        v->log_len = log_len;
+    }
+    st = read_regions(v);
+    if (st == STATUS_OK)
+        st = view_read_metadata(v);
+    if (st != STATUS_OK)
+        return st;
+    derive_geometry(v);
+    place_bat(v);
+    st = view_read_locator(v);
+    if (st != STATUS_OK)
+        return st;
+    *ret = v;
+    return STATUS_OK;
+}
