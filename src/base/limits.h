@@ -49,6 +49,12 @@ static const uint64_t LIMIT_LOCATOR_TEXT = (uint64_t)2 << 20;
 /* Things listed one by one in a report for each kind (gaps, changed pages, orphan sectors); sums stay exact beyond. */
 static const uint64_t LIMIT_LISTED = 64;
 
+/* Runs of blocks held at a time (16 bytes each, twice) while they are put in the order of the file; more take more passes. */
+static const uint64_t LIMIT_ORDERED_RUNS = (uint64_t)1 << 21;
+
+/* Ranges of a guest's disk that cannot be read, kept to be named one by one; their number and bytes stay exact beyond. */
+static const uint64_t LIMIT_UNREADABLE_LISTED = (uint64_t)1 << 16;
+
 /* Bytes of one unowned or unknown range that are read to say whether it holds anything; holes do not count. */
 static const uint64_t LIMIT_RESIDUE_SCAN = (uint64_t)64 << 20;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Facts about single BAT entries ([MS-VHDX] 2.5.1). They describe and do not judge: a block past the end of the file whose
- * offset also wraps has both facts, and the rules say which matters.
+ * Facts about single BAT entries ([MS-VHDX] 2.5.1). They describe and do not judge: a block past the end of the file
+ * whose offset also wraps has both facts, and the rules say which matters.
  */
 #include "image/bat_facts.h"
 

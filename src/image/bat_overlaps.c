@@ -3,13 +3,13 @@
  * The search for overlaps beyond the survey's pass, in three steps.
  *
  * 1. Bitmap slots in a file without parent that claim to be PRESENT are compared with all claims of payload blocks.
- * 2. Claims above LIMIT_NEAR_UNITS are judged against a sorted list of the lowest of them (image/far_claims.h). If they do
- *    not all fit, a filter sorts out those that nothing overlaps (image/far_filter.h), and each pass over the BAT judges
- *    the rest below the list's bound and collects the next list: the address space is worked off upwards. Lists grow with
- *    the number of far claims, so there are about LIMIT_FAR_PASSES passes at most. Far rivals come with their owner. An
- *    image needs blocks at 128 TiB or above for this to happen at all.
- * 3. Rivals among near claims are known by place only. One pass finds the first entry that claims each of the places that
- *    were remembered; it stops with the last one found, long before the end when overlaps are many.
+ * 2. Claims above LIMIT_NEAR_UNITS are judged against a sorted list of the lowest of them (image/far_claims.h). If they
+ *    do not all fit, a filter sorts out those that nothing overlaps (image/far_filter.h), and each pass over the BAT
+ *    judges the rest below the list's bound and collects the next list: the address space is worked off upwards. Lists
+ *    grow with the number of far claims, so there are about LIMIT_FAR_PASSES passes at most. Far rivals come with their
+ *    owner. An image needs blocks at 128 TiB or above for this to happen at all.
+ * 3. Rivals among near claims are known by place only. One pass finds the first entry that claims each of the places
+ *    that were remembered; it stops with the last one found, long before the end when overlaps are many.
  */
 #include "image/bat_overlaps.h"
 
@@ -26,8 +26,8 @@ struct claim_stream {
     struct bat_stream stream;
     struct bat_window window;
     const struct view *view;
-    uint64_t i;             /* next entry in the window */
-    struct bat_slot slot;   /* of that entry */
+    uint64_t i;           /* next entry in the window */
+    struct bat_slot slot; /* of that entry */
     uint64_t slot_in_chunk;
 };
 
@@ -217,15 +217,18 @@ static enum status fill_filter(struct far_search *f)
     return st;
 }
 
-/* Makes a list the one that is judged against: [from, to) is what nothing outside of the list reaches into. */
-static enum status take_list(struct far_search *f, const struct far_claims *list)
+/*
+ * Makes a sealed list the one that is judged against: [from, to) is what nothing outside of the list reaches into. The
+ * list is used up unless it is to be kept.
+ */
+static enum status take_list(struct far_search *f, const struct far_claims *list, bool keep)
 {
     uint64_t block = f->claims->block_units;
     const uint64_t len_of[4] = {[CLAIM_LIVE] = block, [CLAIM_ANCHOR] = block, [CLAIM_BITMAP] = 1};
     enum status st;
     f->to = list->bound == UINT64_MAX ? UINT64_MAX : list->bound - (block - 1);
     st = judge_bitmaps(f->view, f->claims, f->table, list, f->from, f->to);
-    if (st == STATUS_OK && !far_claims_crowded(list, len_of, &f->now))
+    if (st == STATUS_OK && !far_claims_crowded(list, len_of, !keep, &f->now))
         st = arena_status(f->view->arena);
     return st;
 }
@@ -236,7 +239,8 @@ static enum status search_upwards(struct far_search *f)
     for (;;) {
         bool last = f->to == UINT64_MAX;
         enum status st = STATUS_OK;
-        f->next = far_claims_in(f->view->arena, last ? UINT64_MAX : f->to - (f->claims->block_units - 1), last ? 0 : limit);
+        f->next =
+            far_claims_in(f->view->arena, last ? UINT64_MAX : f->to - (f->claims->block_units - 1), last ? 0 : limit);
         if (f->now.count > 0 || !last)
             st = far_pass(f);
         far_claims_free(&f->now);
@@ -245,8 +249,7 @@ static enum status search_upwards(struct far_search *f)
             return st;
         far_claims_seal(&f->next);
         f->from = f->to;
-        st = take_list(f, &f->next);
-        far_claims_free(&f->next);
+        st = take_list(f, &f->next, false);
         if (st != STATUS_OK)
             return st;
     }
@@ -259,7 +262,7 @@ static enum status judge_far(struct view *v, struct claims *c, struct overlap_ta
 
     far_claims_seal(&c->far); /* stays with the claims, for questions to the layout map */
     if (c->far.bound == UINT64_MAX) {
-        st = take_list(&f, &c->far);
+        st = take_list(&f, &c->far, true);
     } else {
         f.to = f.from; /* the first pass only collects */
         st = fill_filter(&f);
@@ -323,7 +326,7 @@ static enum status name_owners(struct view *v, struct overlap_table *t)
         return STATUS_OK;
     places = arena_array(v->arena, t->unnamed, sizeof(*places));
     if (!places)
-        return arena_status(v->arena);
+        return STATUS_OK; /* names are a help, no fact depends on them */
     for (uint64_t i = 0; i < t->count; i++) {
         const struct rival *r = &t->conflicts[i].rival;
         if (r->owner == CLAIM_OWNER_UNKNOWN)
@@ -337,8 +340,9 @@ static enum status name_owners(struct view *v, struct overlap_table *t)
     st = find_owners(v, places, kept);
     for (uint64_t i = 0; i < t->count && st == STATUS_OK; i++) {
         struct rival *r = &t->conflicts[i].rival;
-        if (r->owner == CLAIM_OWNER_UNKNOWN)
-            r->owner = place_find(places, kept, r->unit << 2 | r->kind)->owner;
+        const struct place *p = place_find(places, kept, r->unit << 2 | r->kind);
+        if (p && r->owner == CLAIM_OWNER_UNKNOWN)
+            r->owner = p->owner;
     }
     arena_release(v->arena, places);
     return st;

@@ -7,7 +7,8 @@
 #include "image/claims.h"
 #include "image/overlap_table.h"
 
-/* After the survey's pass: bitmap slots of a file without parent, far claims, then the owners of contested places. Completes the survey. */
+/* After the survey's pass: bitmap slots of a file without parent, far claims, then the owners of contested places.
+ * Completes the survey. */
 enum status bat_overlaps_finish(struct view *v, struct claims *c, struct overlap_table *t, struct bat_survey *s);
 
 #endif

@@ -25,7 +25,8 @@ static void add_overlaps(const struct view *v, struct bat_note *n)
     unsigned kinds = overlap_table_kinds(v->overlaps, n->index);
     n->facts |= kinds * (unsigned)BAT_FACT_SAME_PAYLOAD;
     for (unsigned k = 0; k < OVERLAP_KINDS; k++) {
-        const struct rival *r = kinds & 1u << k ? overlap_table_rival(v->overlaps, n->index, (enum overlap_kind)k) : NULL;
+        const struct rival *r =
+            kinds & 1u << k ? overlap_table_rival(v->overlaps, n->index, (enum overlap_kind)k) : NULL;
         if (r && r->owner != CLAIM_OWNER_UNKNOWN)
             n->others[BAT_OTHERS - OVERLAP_KINDS + k] = rival_extent(v, r);
     }
@@ -52,12 +53,11 @@ static bool visit_window(struct view *v, const struct bat_window *w, bool (*fn)(
             continue;
         slot = bat_slot_of_index(g, index);
         at = bat_index_of_bitmap(g, slot.chunk);
-        inside = at >= w->first && at - w->first < w->count && at < g->entries;
+        inside = at >= w->first && at - w->first < w->count;
         bat_note_fill(v, index, slot, raw, inside && bat_bitmap_usable(v, bat_window_entry(w, at - w->first)), &n);
         if (n.facts & BAT_FACT_NO_BITMAP && inside)
             n.bitmap_raw = bat_window_entry(w, at - w->first);
-        if (n.facts != BAT_FACT_UNUSED_SLOT)
-            add_overlaps(v, &n);
+        add_overlaps(v, &n);
         choose_other(&n);
         if (n.facts && !fn(ctx, &n))
             return false;
@@ -116,8 +116,8 @@ enum status bat_reader_get(struct bat_reader *r, uint64_t index, uint64_t *ret_e
         return STATUS_RANGE;
     if (index < r->window_first || index - r->window_first >= r->window_count) {
         uint64_t first = index - index % per_window, count = u64_min(per_window, v->bat.slots - first);
-        enum status st = source_read(v->src, v->bat.off + first * BAT_ENTRY_LEN, r->window,
-                                     (size_t)(count * BAT_ENTRY_LEN));
+        enum status st =
+            source_read(v->src, v->bat.off + first * BAT_ENTRY_LEN, r->window, (size_t)(count * BAT_ENTRY_LEN));
         if (st != STATUS_OK) {
             r->window_count = 0;
             view_note_io_error(v);
@@ -187,13 +187,14 @@ static enum status compare_sides(struct compare_side sides[2], bool (*fn)(void *
     return st;
 }
 
-enum status bat_compare(struct view *stored, struct view *replayed, bool (*fn)(void *ctx, struct bat_change c), void *ctx)
+enum status bat_compare(struct view *stored, struct view *replayed, bool (*fn)(void *ctx, struct bat_change c),
+                        void *ctx)
 {
     struct compare_side sides[2] = {{.window = {.count = 0}}, {.window = {.count = 0}}};
     uint64_t end = u64_min(stored->bat.walk_entries, replayed->bat.walk_entries);
     enum status st;
-    if (stored->bat.absence != ABSENT_NOT || replayed->bat.absence != ABSENT_NOT || stored->bat.off != replayed->bat.off ||
-        stored->geometry.entries != replayed->geometry.entries ||
+    if (stored->bat.absence != ABSENT_NOT || replayed->bat.absence != ABSENT_NOT ||
+        stored->bat.off != replayed->bat.off || stored->geometry.entries != replayed->geometry.entries ||
         stored->geometry.chunk_ratio != replayed->geometry.chunk_ratio)
         return STATUS_OK;
     st = bat_stream_open(stored, 0, end, &sides[0].stream);

@@ -3,14 +3,15 @@
  * The survey of the BAT: counts, claims, overlaps, in one pass over its windows.
  *
  * At 67 million entries the pass must cost little more than reading them, so live blocks that follow each other in the
- * disk and in the file are gathered in a run: the inner loop only compares entries with the expected next value. A run is
- * claimed in pieces. A piece that lies inside the file, meets no structure and no earlier claim is filled in word by word;
- * any other is judged block by block by the same code that judges all entries that are no plain live blocks. Claims happen
- * in BAT order, so the open run is closed before anything else is claimed. Blocks that follow nothing (an image filled in
- * random order) have a loop of their own, as short as it can be: it lives from many claims being under way at once.
+ * disk and in the file are gathered in a run: the inner loop only compares entries with the expected next value. A run
+ * is claimed in pieces. A piece that lies inside the file, meets no structure and no earlier claim is filled in word by
+ * word; any other is judged block by block by the same code that judges all entries that are no plain live blocks.
+ * Claims happen in BAT order, so the open run is closed before anything else is claimed. Blocks that follow nothing (an
+ * image filled in random order) have a loop of their own, as short as it can be: it lives from many claims being under
+ * way at once.
  *
- * What one pass cannot say is added by image/bat_overlaps.c: the owners that overlapping entries met, and overlaps among
- * blocks above 128 TiB. Only images that have such things pay for it.
+ * What one pass cannot say is added by image/bat_overlaps.c: the owners that overlapping entries met, and overlaps
+ * among blocks above 128 TiB. Only images that have such things pay for it.
  */
 #include "image/bat_walk.h"
 
@@ -31,11 +32,11 @@ struct pass {
     struct bat_survey *s;
     struct claims *claims;
     struct overlap_table *table;
-    uint64_t real_slots, bitmap_slots; /* payload slots of real blocks and bitmap slots in the walk; zero ones included */
+    uint64_t real_slots,
+        bitmap_slots; /* payload slots of real blocks and bitmap slots in the walk; zero ones included */
 
-    /* The open run: count live blocks of one state from `block` on, at `off` on. */
+    /* The open run: count live blocks from `block` on, at `off` on; state 6, or 7 with a usable bitmap. */
     uint64_t block, count, off;
-    unsigned state;
 
     uint64_t seen_block, seen_off; /* the last allocated block, when allocated_blocks > 0 */
     uint64_t fixed_end;            /* end of the highest fixed structure */
@@ -80,7 +81,8 @@ static enum status claim_piece(struct pass *p, uint64_t block, uint64_t off, uin
     }
     for (uint64_t i = 0; i < count && st == STATUS_OK; i++) {
         uint64_t index = bat_index_of_block(p->g, block + i);
-        st = judge(p, index, bat_slot_of_index(p->g, index), bat_entry_make(off + i * p->g->block_size, p->state), true);
+        uint64_t raw = bat_entry_make(off + i * p->g->block_size, PAYLOAD_FULLY_PRESENT); /* 7 would claim the same */
+        st = judge(p, index, bat_slot_of_index(p->g, index), raw, true);
     }
     return st;
 }
@@ -135,8 +137,8 @@ static uint64_t zero_length(const uint8_t *p, uint64_t n)
 }
 
 /*
- * Fully present blocks that follow nothing and are plainly all right: how many of the n entries were dealt with. No run is
- * open.
+ * Fully present blocks that follow nothing and are plainly all right: how many of the n entries were dealt with. No run
+ * is open.
  */
 static uint64_t survey_scattered(struct pass *p, const uint8_t *entries, uint64_t n, uint64_t block)
 {
@@ -174,7 +176,8 @@ static uint64_t survey_scattered(struct pass *p, const uint8_t *entries, uint64_
 }
 
 /* n payload entries of real blocks from `block` on, all in one chunk. */
-static enum status survey_payload(struct pass *p, const uint8_t *entries, uint64_t n, uint64_t block, bool bitmap_usable)
+static enum status survey_payload(struct pass *p, const uint8_t *entries, uint64_t n, uint64_t block,
+                                  bool bitmap_usable)
 {
     const uint64_t step = p->g->block_size;
     enum status st = STATUS_OK;
@@ -188,12 +191,10 @@ static enum status survey_payload(struct pass *p, const uint8_t *entries, uint64
         if (state >= PAYLOAD_FULLY_PRESENT && off != 0 && !bat_entry_reserved(raw) &&
             (state == PAYLOAD_FULLY_PRESENT || (p->g->differencing && bitmap_usable))) {
             length = run_length(entries + 8 * i, u64_min(n - i, (UINT64_MAX - raw) / step + 1), raw, step);
-            if (p->count == 0 || block + i != p->block + p->count || off != p->off + p->count * step ||
-                state != p->state) {
+            if (p->count == 0 || block + i != p->block + p->count || off != p->off + p->count * step) {
                 st = close_run(p);
                 p->block = block + i;
                 p->off = off;
-                p->state = state;
             }
             count_allocated(p, block + i, off, length);
             p->s->states[state] += length;

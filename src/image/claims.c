@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The search for overlaps. A claim at unit u of length n meets a claim at unit v of length m exactly when
- * u - m < v < u + n, so "who is in my way" is a look for the lowest bit in a short range of a map. Since entries are judged
- * in BAT order before they are added, what is found was claimed by an earlier entry.
+ * u - m < v < u + n, so "who is in my way" is a look for the lowest bit in a short range of a map. Since entries are
+ * judged in BAT order before they are added, what is found was claimed by an earlier entry.
  *
  * The two ways to judge, by bits and by a list of far claims, must agree: both name for each kind of overlap the rival
  * with the lowest unit, and among claims on one unit the kind that comes first in enum claim_kind.

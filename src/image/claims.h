@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which blocks of the BAT claim which places of the file, so that an entry can ask what earlier entries claimed there.
- * Kept are the first units (1 MiB) of blocks only: all payload blocks have one size, so two of them overlap exactly when
- * their first units are less than that apart. Below LIMIT_NEAR_UNITS, where every real image lies, each kind of claim is
- * a map of bits; above, claims are far (image/far_claims.h).
+ * Kept are the first units (1 MiB) of blocks only: all payload blocks have one size, so two of them overlap exactly
+ * when their first units are less than that apart. Below LIMIT_NEAR_UNITS, where every real image lies, each kind of
+ * claim is a map of bits; above, claims are far (image/far_claims.h).
  */
 #ifndef VHDXRAY_IMAGE_CLAIMS_H
 #define VHDXRAY_IMAGE_CLAIMS_H

@@ -111,9 +111,13 @@ enum status far_claims_add(struct far_claims *f, uint64_t key, uint64_t index)
     return STATUS_OK;
 }
 
-bool far_claims_crowded(const struct far_claims *f, const uint64_t len_of[4], struct far_claims *ret)
+bool far_claims_crowded(const struct far_claims *f, const uint64_t len_of[4], bool in_place, struct far_claims *ret)
 {
     struct far_claims r = {.arena = f->arena, .from = f->from, .bound = f->bound};
+    if (in_place) {
+        r.items = f->items;
+        r.cap = f->cap;
+    }
     uint64_t reach = 0; /* highest end of the items so far */
     for (uint64_t i = 0; i < f->count; i++) {
         struct far_claim item = f->items[i];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Says of most far claims, without remembering any of them, that nothing overlaps them: a claim is added under the hash of
- * each grid cell (one block size wide) that it touches. Two claims that overlap touch one cell both, so a claim whose
- * cells were touched once has its place to itself. The reverse is a guess: "maybe" must be looked at.
+ * Says of most far claims, without remembering any of them, that nothing overlaps them: a claim is added under the hash
+ * of each grid cell (one block size wide) that it touches. Two claims that overlap touch one cell both, so a claim
+ * whose cells were touched once has its place to itself. The reverse is a guess: "maybe" must be looked at.
  */
 #ifndef VHDXRAY_IMAGE_FAR_FILTER_H
 #define VHDXRAY_IMAGE_FAR_FILTER_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who owns which bytes. Fixed structures (at most a few thousand regions and 16,384 sector bitmap blocks) are sorted lists
- * that may overlap as the image likes. `reach` answers "what intersects this range" in logarithmic time all the same: it
- * is the highest end of an item and all before it, so the first item whose reach passes the range's start is the first
- * one that can intersect it, and items behind it start later. Payload blocks are the survey's claims (image/claims.h).
+ * Who owns which bytes. Fixed structures (at most a few thousand regions and 16,384 sector bitmap blocks) are sorted
+ * lists that may overlap as the image likes. `reach` answers "what intersects this range" in logarithmic time all the
+ * same: it is the highest end of an item and all before it, so the first item whose reach passes the range's start is
+ * the first one that can intersect it, and items behind it start later. Payload blocks are the survey's claims
+ * (image/claims.h).
  */
 #include "image/layout_map.h"
 

@@ -43,11 +43,13 @@ enum status overlap_table_add(struct overlap_table *t, uint64_t index, const str
         return arena_status(t->arena);
     page[(index & ((1u << PAGE_SHIFT) - 1)) >> 1] |= (uint8_t)(o->kinds << (index & 1) * 4);
     for (unsigned k = 0; k < OVERLAP_KINDS; k++) {
-        if (!(o->kinds & 1u << k) || t->count >= LIMIT_CONTESTED_UNITS)
+        if (!(o->kinds & 1u << k) || t->count >= LIMIT_CONTESTED_UNITS || t->names_full)
             continue;
         if (t->count == t->cap &&
-            !arena_grow(t->arena, (void **)&t->conflicts, &t->cap, t->count, sizeof(*t->conflicts)))
-            return arena_status(t->arena);
+            !arena_grow(t->arena, (void **)&t->conflicts, &t->cap, t->count, sizeof(*t->conflicts))) {
+            t->names_full = true; /* names are a help, no fact depends on them */
+            continue;
+        }
         t->conflicts[t->count++] =
             (struct conflict){.index = index, .kind = (enum overlap_kind)k, .rival = o->rivals[k]};
         t->unnamed += o->rivals[k].owner == CLAIM_OWNER_UNKNOWN;
@@ -81,13 +83,13 @@ void overlap_table_seal(struct overlap_table *t)
 unsigned overlap_table_kinds(const struct overlap_table *t, uint64_t index)
 {
     const uint8_t *page = t->pages && index < t->entries ? t->pages[index >> PAGE_SHIFT] : NULL;
-    return page ? page[(index & ((1u << PAGE_SHIFT) - 1)) >> 1] >> (index & 1) * 4 & 15u : 0;
+    return page ? (unsigned)page[(index & ((1u << PAGE_SHIFT) - 1)) >> 1] >> (index & 1) * 4 & 15u : 0;
 }
 
 const struct rival *overlap_table_rival(const struct overlap_table *t, uint64_t index, enum overlap_kind kind)
 {
     struct conflict key = {.index = index, .kind = kind};
-    const struct conflict *c = t->count == 0 ? NULL
-        : bsearch(&key, t->conflicts, (size_t)t->count, sizeof(*t->conflicts), compare_conflicts);
+    const struct conflict *c =
+        t->count == 0 ? NULL : bsearch(&key, t->conflicts, (size_t)t->count, sizeof(*t->conflicts), compare_conflicts);
     return c ? &c->rival : NULL;
 }

@@ -30,7 +30,8 @@ struct overlap_table {
     uint8_t **pages;  /* two entries per byte */
     struct conflict *conflicts;
     uint64_t cap, count;
-    uint64_t unnamed;  /* conflicts whose owner is unknown yet */
+    bool names_full;              /* no memory for more conflicts */
+    uint64_t unnamed;             /* conflicts whose owner is unknown yet */
     struct bitmap_place *bitmaps; /* PRESENT bitmap slots with an offset */
     uint64_t bitmap_cap, bitmap_count;
     uint64_t *windows; /* bits: windows of the stream (image/bat_stream.h) with notable entries */

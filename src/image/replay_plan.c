@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks the overlay's pieces and compares each page with the file. A zeroed range can be as long as the file's limit, so
- * only what the file holds there is looked at; the rest of the work is bounded by the number of descriptors.
+ * Walks the overlay's pieces and compares each page with the file. A zeroed range can be as long as the file's limit,
+ * so only what the file holds there is looked at; the rest of the work is bounded by the number of descriptors.
  */
 #include "image/replay_plan.h"
 
@@ -32,7 +32,8 @@ static struct extent page_owner(const struct view *v, uint64_t off)
     }
     const struct region_ref *regions[] = {&v->bat_region, &v->metadata_region};
     for (size_t i = 0; i < 2; i++) {
-        if (regions[i]->found && regions[i]->in_file && off >= regions[i]->off && off - regions[i]->off < regions[i]->len)
+        if (regions[i]->found && regions[i]->in_file && off >= regions[i]->off &&
+            off - regions[i]->off < regions[i]->len)
             return (struct extent){.start = regions[i]->off,
                                    .end = regions[i]->off + regions[i]->len,
                                    .kind = OWNER_REGION,

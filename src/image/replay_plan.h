@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What replaying the log would change in the file, page by page, and whose pages they are. For people who decide whether
- * to replay: the overlay already shows the result, this shows the difference.
+ * What replaying the log would change in the file, page by page, and whose pages they are. For people who decide
+ * whether to replay: the overlay already shows the result, this shows the difference.
  */
 #ifndef VHDXRAY_IMAGE_REPLAY_PLAN_H
 #define VHDXRAY_IMAGE_REPLAY_PLAN_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts what is left in areas that should be zero. Holes are stepped over, zero windows are passed eight bytes at a time. */
+/* Counts what is left in areas that should be zero. Holes are stepped over, zero windows are passed eight bytes at a
+ * time. */
 #include "base/checked.h"
 #include "image/bat_stream.h"
 #include "image/view.h"
@@ -17,7 +18,7 @@ static void count_window(struct span s, uint64_t off, struct residue *r)
         r->bytes += s.ptr[i] != 0;
 }
 
-enum status view_residue_within(struct view *v, uint64_t off, uint64_t len, uint64_t budget, struct residue *ret,
+enum status view_residue_within(struct view *v, uint64_t off, uint64_t len, uint64_t *budget, struct residue *ret,
                                 uint64_t *ret_looked)
 {
     uint64_t start = off, end = off < v->src->size ? off + u64_min(len, v->src->size - off) : off;
@@ -26,19 +27,19 @@ enum status view_residue_within(struct view *v, uint64_t off, uint64_t len, uint
     uint8_t buf[WINDOW];
     enum status st = STATUS_OK;
 
-    while (off < end && budget > 0 && st == STATUS_OK) {
+    while (off<end && * budget> 0 && st == STATUS_OK) {
         st = source_next_data(v->src, off, &data, &hole);
         if (st != STATUS_OK || data >= end) {
             off = end;
             break;
         }
-        for (off = data, hole = u64_min(hole, end); off < hole && budget > 0 && st == STATUS_OK;) {
-            size_t n = (size_t)u64_min(u64_min(hole - off, WINDOW), budget);
+        for (off = data, hole = u64_min(hole, end); off<hole && * budget> 0 && st == STATUS_OK;) {
+            size_t n = (size_t)u64_min(u64_min(hole - off, WINDOW), *budget);
             st = source_read(v->src, off, buf, n);
             if (st == STATUS_OK)
                 count_window(span_of(buf, n), off, &r);
             off += n;
-            budget -= n;
+            *budget -= n;
         }
     }
     if (st == STATUS_IO)
@@ -52,6 +53,6 @@ enum status view_residue_within(struct view *v, uint64_t off, uint64_t len, uint
 
 enum status view_residue(struct view *v, uint64_t off, uint64_t len, struct residue *ret)
 {
-    uint64_t looked;
-    return view_residue_within(v, off, len, UINT64_MAX, ret, &looked);
+    uint64_t looked, budget = UINT64_MAX;
+    return view_residue_within(v, off, len, &budget, ret, &looked);
 }

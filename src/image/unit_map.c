@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bits of 1 MiB units. A member is the first unit of a block, so blocks that follow each other in the file are a regular
- * pattern of bits: with block size 2 MiB 0101..., which is filled and followed 64 units at a time. That makes 67 million
- * blocks in disk order cost a pass over 8 MiB of words, and any order one page lookup per block.
+ * Bits of 1 MiB units. A member is the first unit of a block, so blocks that follow each other in the file are a
+ * regular pattern of bits: with block size 2 MiB 0101..., which is filled and followed 64 units at a time. That makes
+ * 67 million blocks in disk order cost a pass over 8 MiB of words, and any order one page lookup per block.
  */
 #include "image/unit_map.h"
 
@@ -85,8 +85,7 @@ uint64_t unit_map_chain(const struct unit_map *m, uint64_t unit, uint64_t step)
         unit += step;
         while (full && (unit & 63) < step) {
             uint64_t page = unit >> UNIT_PAGE_SHIFT;
-            if (page >= m->page_count || !m->pages[page] ||
-                m->pages[page][unit >> 6 & (UNIT_PAGE_WORDS - 1)] != full)
+            if (page >= m->page_count || !m->pages[page] || m->pages[page][unit >> 6 & (UNIT_PAGE_WORDS - 1)] != full)
                 break;
             unit += 64;
         }

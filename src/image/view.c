@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Builds a view in the order of format.md 17: region tables, metadata, type and geometry, locator, place of the BAT. Each
- * stage takes what the ones before it found and says why it is missing when it is. A structure that lies in the file only
- * in part is read as far as it goes: a truncated image still has evidence, and the missing part has its own findings.
+ * Builds a view in the order of format.md 17: region tables, metadata, type and geometry, locator, place of the BAT.
+ * Each stage takes what the ones before it found and says why it is missing when it is. A structure that lies in the
+ * file only in part is read as far as it goes: a truncated image still has evidence, and the missing part has its own
+ * findings.
  */
 #include "image/view.h"
 
@@ -89,7 +90,7 @@ enum status view_read_structure(struct view *v, uint64_t off, size_t len, uint8_
 static enum status read_region_copy(struct view *v, unsigned which)
 {
     struct region_copy *c = &v->regions[which];
-    uint8_t *bytes;
+    uint8_t *bytes = NULL;
     enum status st;
 
     c->off = REGION_TABLE_OFF[which];

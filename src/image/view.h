@@ -160,8 +160,11 @@ struct residue {
     uint64_t first_off; /* file offset of the first one; meaningful when bytes > 0 */
 };
 enum status view_residue(struct view *v, uint64_t off, uint64_t len, struct residue *ret);
-/* The same, reading at most `budget` bytes of data. *ret_looked: how much of the range, from off on, that covered. */
-enum status view_residue_within(struct view *v, uint64_t off, uint64_t len, uint64_t budget, struct residue *ret,
+/*
+ * The same, reading at most *budget bytes of data, which it takes off the budget. *ret_looked: how much of the range, from
+ * off on, that covered.
+ */
+enum status view_residue_within(struct view *v, uint64_t off, uint64_t len, uint64_t *budget, struct residue *ret,
                                 uint64_t *ret_looked);
 
 #endif

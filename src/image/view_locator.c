@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The parent locator stage of a view: every pair with its texts, the standard keys, the two linkages. Strings may overlap,
- * so 65,535 pairs could name the same megabyte each; decoding stops at a bound no honest locator comes near.
+ * The parent locator stage of a view: every pair with its texts, the standard keys, the two linkages. Strings may
+ * overlap, so 65,535 pairs could name the same megabyte each; decoding stops at a bound no honest locator comes near.
  */
 #include <string.h>
 

@@ -10,7 +10,7 @@ static enum status read_table(struct view *v)
 {
     struct metadata *m = &v->metadata;
     uint64_t there = view_region_bytes(v, &v->metadata_region);
-    uint8_t *bytes;
+    uint8_t *bytes = NULL;
     size_t got;
     bool io_error;
     enum status st;
@@ -48,7 +48,7 @@ static enum status read_table(struct view *v)
 static enum status read_item(struct view *v, struct metadata_item *item)
 {
     const struct metadata_entry *e = &v->metadata.entries[item->entry];
-    uint8_t *bytes;
+    uint8_t *bytes = NULL;
     size_t got;
     bool io_error;
     enum status st;
@@ -90,12 +90,14 @@ static void decode_values(struct metadata *m)
     const struct metadata_item *items = m->items;
     m->have_file_parameters = items[KNOWN_ITEM_FILE_PARAMETERS].readable &&
                               file_parameters_decode(items[KNOWN_ITEM_FILE_PARAMETERS].data, &m->file_parameters);
-    m->have_virtual_disk_size = items[KNOWN_ITEM_VIRTUAL_DISK_SIZE].readable &&
-                                virtual_disk_size_decode(items[KNOWN_ITEM_VIRTUAL_DISK_SIZE].data, &m->virtual_disk_size);
+    m->have_virtual_disk_size =
+        items[KNOWN_ITEM_VIRTUAL_DISK_SIZE].readable &&
+        virtual_disk_size_decode(items[KNOWN_ITEM_VIRTUAL_DISK_SIZE].data, &m->virtual_disk_size);
     m->have_virtual_disk_id = items[KNOWN_ITEM_VIRTUAL_DISK_ID].readable &&
                               virtual_disk_id_decode(items[KNOWN_ITEM_VIRTUAL_DISK_ID].data, &m->virtual_disk_id);
-    m->have_logical_sector_size = items[KNOWN_ITEM_LOGICAL_SECTOR_SIZE].readable &&
-                                  sector_size_decode(items[KNOWN_ITEM_LOGICAL_SECTOR_SIZE].data, &m->logical_sector_size);
+    m->have_logical_sector_size =
+        items[KNOWN_ITEM_LOGICAL_SECTOR_SIZE].readable &&
+        sector_size_decode(items[KNOWN_ITEM_LOGICAL_SECTOR_SIZE].data, &m->logical_sector_size);
     m->have_physical_sector_size =
         items[KNOWN_ITEM_PHYSICAL_SECTOR_SIZE].readable &&
         sector_size_decode(items[KNOWN_ITEM_PHYSICAL_SECTOR_SIZE].data, &m->physical_sector_size);

@@ -6,8 +6,8 @@
 #include "image/view.h"
 
 /*
- * Reads [off, off + len) of the view into fresh memory, zero-filled where the file ends; *ret_got = bytes that exist. When
- * the host cannot read it the bytes are zeros, *ret_got is 0, *ret_io_error is true and the view remembers where.
+ * Reads [off, off + len) of the view into fresh memory, zero-filled where the file ends; *ret_got = bytes that exist.
+ * When the host cannot read it the bytes are zeros, *ret_got is 0, *ret_io_error is true and the view remembers where.
  */
 enum status view_read_structure(struct view *v, uint64_t off, size_t len, uint8_t **ret, size_t *ret_got,
                                 bool *ret_io_error);

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The driver. It walks every structure once per view and calls each rule of that scope. A rule whose needs are missing is
+ * not evaluated, with the reason; "could not look" is never "passed".
+ *
+ * A dirty image is checked twice with the same rules: over the replayed view, which is the truth, and over the view as
+ * stored. Errors and warnings that only the stored view has are reported as information (the log repairs them); errors
+ * that only the replayed view has mean that replaying makes things worse (VHDX-LOG-028).
+ */
+#include "check/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "check/probe.h"
+
+static const char *const verdict_names[] = {"clean", "suspicious", "corrupt", "unreadable"};
+
+const char *verdict_name(enum verdict v)
+{
+    return verdict_names[v];
+}
+
+/* ---- needs ---- */
+
+/* What stands in a rule's way: nothing, nothing to compare (passes silently), or a reason. */
+struct obstacle {
+    bool skip;
+    const char *reason;
+};
+
+static const struct obstacle CLEAR = {false, NULL};
+static const struct obstacle SKIP = {true, NULL};
+
+static struct obstacle because(const char *reason)
+{
+    return (struct obstacle){.skip = true, .reason = reason};
+}
+
+static struct obstacle absent(enum absence a)
+{
+    return a == ABSENT_NOT ? CLEAR : because(absence_text(a));
+}
+
+static struct obstacle log_obstacle(const struct image *img)
+{
+    if (img->current < 0)
+        return because("no valid header");
+    if (img->log.io_error)
+        return because("the log could not be read");
+    if (img->log.scanned)
+        return CLEAR;
+    return img->log.len == 0 ? SKIP : because("the log lies outside the file");
+}
+
+static struct obstacle parent_obstacle(const struct image *img)
+{
+    if (img->main->type == DISK_UNKNOWN)
+        return because("the type of the disk is unknown");
+    if (img->main->type != DISK_DIFFERENCING)
+        return SKIP;
+    if (!img->parent)
+        return because("no parent given");
+    switch (img->parent->state) {
+    case PARENT_FOUND:
+        return CLEAR;
+    case PARENT_NOT_FOUND:
+        return because("parent not found");
+    case PARENT_UNOPENABLE:
+        return because("the parent cannot be opened");
+    case PARENT_CYCLE:
+        return because("the chain is a cycle");
+    case PARENT_TOO_DEEP:
+        return because("the chain is too long");
+    case PARENT_NOT_NEEDED:
+    case PARENT_NOT_GIVEN:
+        break;
+    }
+    return because("no parent given");
+}
+
+static struct obstacle bat_obstacle(const struct view *v)
+{
+    if (v->bat.absence != ABSENT_NOT)
+        return absent(v->bat.absence);
+    return v->survey ? CLEAR : because(v->io_error ? "the BAT could not be read" : "a limit was reached");
+}
+
+static struct obstacle both_headers_obstacle(const struct image *img)
+{
+    return img->headers[0].valid && img->headers[1].valid ? CLEAR : SKIP;
+}
+
+static struct obstacle locator_obstacle(const struct view *v)
+{
+    if (v->locator.absence == ABSENT_NOT_APPLICABLE)
+        return SKIP;
+    return absent(v->locator.absence);
+}
+
+/* What a scope needs by itself. */
+static unsigned scope_needs(enum scope s)
+{
+    switch (s) {
+    case SCOPE_LOG_ENTRY:
+        return NEED_LOG;
+    case SCOPE_REGION_ENTRY:
+        return NEED_REGIONS;
+    case SCOPE_METADATA_ENTRY:
+        return NEED_METADATA;
+    case SCOPE_LOCATOR_PAIR:
+        return NEED_LOCATOR;
+    case SCOPE_BAT_NOTE:
+    case SCOPE_BITMAP:
+        return NEED_BAT;
+    case SCOPE_HEADER:
+    case SCOPE_REGION_TABLE:
+    case SCOPE_VIEW:
+    case SCOPE_IMAGE:
+    case SCOPE_CHAIN:
+    case SCOPE_COUNT:
+        break;
+    }
+    return 0;
+}
+
+static struct obstacle one_need(enum need n, const struct image *img, const struct view *v)
+{
+    switch (n) {
+    case NEED_FILE_ID:
+        return absent(img->file_id_absence);
+    case NEED_HEADER:
+        return img->current < 0 ? because("no valid header") : CLEAR;
+    case NEED_BOTH_HEADERS:
+        return both_headers_obstacle(img);
+    case NEED_LOG:
+        return log_obstacle(img);
+    case NEED_REGIONS:
+        return absent(v->regions_absence);
+    case NEED_METADATA:
+        return absent(v->metadata.absence);
+    case NEED_GEOMETRY:
+        return absent(v->geometry_absence);
+    case NEED_BAT:
+        return bat_obstacle(v);
+    case NEED_LAYOUT:
+        return v->layout ? CLEAR : because("the layout of the file is not known");
+    case NEED_PARENT:
+        return parent_obstacle(img);
+    case NEED_HOST:
+        return img->host.known ? CLEAR : because("nothing is known of the host file");
+    case NEED_LOCATOR:
+        return locator_obstacle(v);
+    }
+    return CLEAR;
+}
+
+static struct obstacle rule_obstacle(const struct rule *r, const struct image *img, const struct view *v)
+{
+    unsigned needs = r->needs | scope_needs(r->scope);
+    struct obstacle first = CLEAR;
+    for (unsigned bit = NEED_FILE_ID; bit <= NEED_LOCATOR; bit <<= 1) {
+        if (!(needs & bit))
+            continue;
+        struct obstacle o = one_need((enum need)bit, img, v);
+        if (o.reason)
+            return o;
+        if (o.skip)
+            first = o;
+    }
+    if (!first.skip && r->scope == SCOPE_CHAIN && v->type == DISK_UNKNOWN)
+        return because("the type of the disk is unknown");
+    return first;
+}
+
+/* ---- walking ---- */
+
+struct driver {
+    struct probe probe;
+    struct image *img;
+    uint32_t rules;
+    /* Rules that can run over the view in hand, grouped by scope: numbers[first[s]] .. numbers[first[s + 1] - 1]. */
+    const struct rule **by_number;
+    uint32_t *numbers;
+    uint32_t first[SCOPE_COUNT + 1];
+};
+
+/* Which rules can run over view v; notes the reasons of the others in the pass. */
+static void enable_rules(struct driver *d, const struct view *v)
+{
+    uint32_t n = 0;
+    for (int scope = 0; scope < SCOPE_COUNT; scope++) {
+        d->first[scope] = n;
+        for (uint32_t i = 0; i < d->rules; i++) {
+            const struct rule *rule = d->by_number[i];
+            if ((int)rule->scope != scope)
+                continue;
+            struct obstacle o = rule_obstacle(rule, d->img, v);
+            if (!o.skip)
+                d->numbers[n++] = i;
+            if (o.reason)
+                d->probe.pass->rules[i] = (struct rule_result){.outcome = RULE_NOT_EVALUATED, .reason = o.reason};
+        }
+    }
+    d->first[SCOPE_COUNT] = n;
+}
+
+static void call_rules(struct driver *d, enum scope scope, const struct subject *s)
+{
+    for (uint32_t i = d->first[scope]; i < d->first[scope + 1]; i++) {
+        d->probe.rule_number = d->numbers[i];
+        d->probe.rule = d->by_number[d->numbers[i]];
+        d->probe.rule->check(&d->probe, s);
+    }
+}
+
+static void walk_headers(struct driver *d, struct subject s)
+{
+    for (int i = 0; i < 2; i++) {
+        if (d->img->headers[i].got == 0)
+            continue;
+        s.slot = i;
+        s.header = &d->img->headers[i].h;
+        call_rules(d, SCOPE_HEADER, &s);
+    }
+}
+
+static void walk_log(struct driver *d, struct subject s)
+{
+    for (uint64_t i = 0; i < d->img->log.entry_count; i++) {
+        s.log_index = i;
+        s.log = &d->img->log.entries[i];
+        call_rules(d, SCOPE_LOG_ENTRY, &s);
+    }
+}
+
+static void walk_regions(struct driver *d, struct subject s)
+{
+    for (int i = 0; i < 2; i++) {
+        if (s.view->regions[i].got == 0)
+            continue;
+        s.copy = i;
+        s.table = &s.view->regions[i].table;
+        call_rules(d, SCOPE_REGION_TABLE, &s);
+    }
+    if (s.view->used_table < 0)
+        return;
+    const struct region_copy *used = &s.view->regions[s.view->used_table];
+    s.copy = s.view->used_table;
+    s.table = &used->table;
+    for (uint32_t i = 0; i < used->table.usable_count; i++) {
+        s.entry = i;
+        s.region = &used->entries[i];
+        call_rules(d, SCOPE_REGION_ENTRY, &s);
+    }
+}
+
+static void walk_metadata(struct driver *d, struct subject s)
+{
+    const struct metadata *m = &s.view->metadata;
+    if (m->absence != ABSENT_NOT)
+        return;
+    for (uint32_t i = 0; i < m->table.usable_count; i++) {
+        s.entry = i;
+        s.item = &m->entries[i];
+        call_rules(d, SCOPE_METADATA_ENTRY, &s);
+    }
+    s.item = NULL;
+    for (uint32_t i = 0; i < s.view->locator.pair_count; i++) {
+        s.entry = i;
+        s.pair = &s.view->locator.pairs[i];
+        call_rules(d, SCOPE_LOCATOR_PAIR, &s);
+    }
+}
+
+struct visit {
+    struct driver *d;
+    struct subject s;
+};
+
+static bool visit_note(void *ctx, const struct bat_note *n)
+{
+    struct visit *v = ctx;
+    v->s.note = n;
+    call_rules(v->d, SCOPE_BAT_NOTE, &v->s);
+    return true;
+}
+
+static bool visit_bitmap(void *ctx, const struct bitmap_note *n)
+{
+    struct visit *v = ctx;
+    v->s.bitmap = n;
+    call_rules(v->d, SCOPE_BITMAP, &v->s);
+    return true;
+}
+
+static void walk_blocks(struct driver *d, struct subject s)
+{
+    if (s.view->bat.absence != ABSENT_NOT || !s.view->survey)
+        return;
+    struct visit v = {.d = d, .s = s};
+    if (s.view->survey->notable > 0)
+        probe_status(&d->probe, bat_visit_notable(s.view, visit_note, &v));
+    v.s.note = NULL;
+    probe_status(&d->probe, bitmaps_visit(s.view, visit_bitmap, &v));
+}
+
+static void walk_view(struct driver *d, struct view *v)
+{
+    struct subject s = {.image = d->img, .view = v};
+    walk_regions(d, s);
+    walk_metadata(d, s);
+    walk_blocks(d, s);
+    call_rules(d, SCOPE_VIEW, &s);
+}
+
+/* ---- two views ---- */
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct finding *x = *(struct finding *const *)a, *y = *(struct finding *const *)b;
+    if (x->rule != y->rule)
+        return strcmp(x->rule->id, y->rule->id);
+    if (x->at.off != y->at.off)
+        return x->at.off < y->at.off ? -1 : 1;
+    if (x->at.index != y->at.index)
+        return x->at.index < y->at.index ? -1 : 1;
+    return 0;
+}
+
+static bool contains(const struct finding_list *sorted, struct finding *f)
+{
+    return sorted->count > 0 &&
+           bsearch(&f, sorted->items, (size_t)sorted->count, sizeof(*sorted->items), compare_places) != NULL;
+}
+
+/* A copy of the list sorted by place; false when memory is gone. */
+static bool sorted_copy(struct driver *d, const struct finding_list *l, struct finding_list *ret)
+{
+    struct finding **items = arena_array(d->probe.arena, l->count, sizeof(*items));
+    if (!items) {
+        probe_status(&d->probe, arena_status(d->probe.arena));
+        return false;
+    }
+    if (l->count > 0) {
+        memcpy(items, l->items, (size_t)l->count * sizeof(*items));
+        qsort(items, (size_t)l->count, sizeof(*items), compare_places);
+    }
+    *ret = (struct finding_list){.items = items, .count = l->count};
+    return true;
+}
+
+/* Faults that only the stored view has: the log repairs them, so they are information. */
+static void report_stored_only(struct driver *d, struct pass *main, const struct pass *stored,
+                               const struct finding_list *main_sorted)
+{
+    for (uint64_t i = 0; i < stored->list.count; i++) {
+        const struct finding *f = stored->list.items[i];
+        if (f->severity == SEVERITY_INFO || contains(main_sorted, stored->list.items[i]))
+            continue;
+        uint32_t n = rule_index(f->rule);
+        if (main->rules[n].outcome == RULE_NOT_EVALUATED)
+            continue;
+        d->probe.rule = f->rule;
+        d->probe.rule_number = n;
+        struct finding *g = fail_as(&d->probe, SEVERITY_INFO, f->at, "as stored, before the log is replayed: %s", f->message);
+        if (!g)
+            continue;
+        uint64_t order = g->order;
+        const char *message = g->message;
+        *g = *f;
+        g->severity = SEVERITY_INFO;
+        g->view = VIEW_STORED;
+        g->repair = REPAIR_AUTOMATIC;
+        g->stops = 0;
+        g->order = order;
+        g->message = message;
+        g->means = "nothing once the log is replayed; programs that ignore the log meet this fault";
+        g->next = "vhdxray log FILE --plan";
+    }
+}
+
+/* Errors that only the replayed view has. */
+static void report_worse_after_replay(struct driver *d, const struct pass *main, uint64_t main_count,
+                                      const struct pass *stored, const struct finding_list *stored_sorted)
+{
+    const struct rule *rule = rule_find("VHDX-LOG-028");
+    struct text names = text_in(d->probe.arena);
+    const struct rule *last = NULL;
+    uint64_t worse = 0;
+    for (uint64_t i = 0; i < main_count; i++) {
+        struct finding *f = main->list.items[i];
+        if (f->severity != SEVERITY_ERROR || f->rule->scope < SCOPE_REGION_TABLE || f->rule->scope > SCOPE_VIEW ||
+            stored->rules[rule_index(f->rule)].outcome == RULE_NOT_EVALUATED || contains(stored_sorted, f))
+            continue;
+        worse++;
+        if (f->rule != last)
+            text_addf(&names, "%s%s", names.len ? ", " : "", f->rule->id);
+        last = f->rule;
+    }
+    if (worse == 0 || !rule)
+        return;
+    d->probe.rule = rule;
+    d->probe.rule_number = rule_index(rule);
+    struct finding *f = fail(&d->probe, at_place(STRUCTURE_LOG, -1, d->img->log.off, d->img->log.len),
+                             "replaying the log brings %llu %s that the file as stored does not have: %s",
+                             (unsigned long long)worse, worse == 1 ? "error" : "errors", text_str(&names));
+    finding_expected(&d->probe, f, "no new errors after replay");
+}
+
+static struct rule_result *new_results(struct driver *d)
+{
+    return arena_array(d->probe.arena, d->rules, sizeof(struct rule_result));
+}
+
+static enum status check_views(struct driver *d, struct pass *main)
+{
+    struct image *img = d->img;
+    walk_view(d, img->main);
+    if (img->stored == img->main)
+        return STATUS_OK;
+    struct pass stored = {.view = VIEW_STORED, .rules = new_results(d)};
+    if (!stored.rules)
+        return STATUS_INTERNAL;
+    uint64_t main_count = main->list.count;
+    d->probe.pass = &stored;
+    enable_rules(d, img->stored);
+    walk_view(d, img->stored);
+    d->probe.pass = main;
+    enable_rules(d, img->main);
+    struct finding_list main_sorted, stored_sorted;
+    if (!sorted_copy(d, &main->list, &main_sorted) || !sorted_copy(d, &stored.list, &stored_sorted))
+        return STATUS_OK;
+    report_worse_after_replay(d, main, main_count, &stored, &stored_sorted);
+    report_stored_only(d, main, &stored, &main_sorted);
+    return STATUS_OK;
+}
+
+/* ---- result ---- */
+
+static int compare_findings(const void *a, const void *b)
+{
+    const struct finding *x = *(struct finding *const *)a, *y = *(struct finding *const *)b;
+    if (x->severity != y->severity)
+        return x->severity > y->severity ? -1 : 1;
+    if (x->rule != y->rule) {
+        uint32_t i = rule_index(x->rule), j = rule_index(y->rule);
+        return i < j ? -1 : 1;
+    }
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static bool rule_failed(const struct pass *pass, const char *id)
+{
+    const struct rule *r = rule_find(id);
+    return r && pass->rules[rule_index(r)].count > 0;
+}
+
+/* design: the structures needed to find the guest disk are missing. */
+static bool is_unreadable(const struct image *img, const struct pass *pass)
+{
+    return rule_failed(pass, "VHDX-FILE-001") || rule_failed(pass, "VHDX-FID-001") || rule_failed(pass, "VHDX-HDR-002") ||
+           rule_failed(pass, "VHDX-RGN-001") || img->main->metadata.absence != ABSENT_NOT;
+}
+
+static void finish(struct driver *d, struct pass *pass)
+{
+    struct check_result *res = d->probe.result;
+    if (pass->list.count > 0)
+        qsort(pass->list.items, (size_t)pass->list.count, sizeof(*pass->list.items), compare_findings);
+    res->findings = pass->list.items;
+    res->finding_count = pass->list.count;
+    for (uint32_t i = 0; i < d->rules; i++)
+        res->evaluated += pass->rules[i].outcome != RULE_NOT_EVALUATED;
+    res->complete = !res->io_error && !res->limited;
+    if (is_unreadable(d->img, pass))
+        res->verdict = VERDICT_UNREADABLE;
+    else if (res->counts[SEVERITY_ERROR] > 0)
+        res->verdict = VERDICT_CORRUPT;
+    else if (res->counts[SEVERITY_WARNING] > 0)
+        res->verdict = VERDICT_SUSPICIOUS;
+    else
+        res->verdict = VERDICT_CLEAN;
+}
+
+/* I/O errors the model met while it was built. */
+static void collect_io_errors(struct driver *d)
+{
+    const struct image *img = d->img;
+    if (img->file_id_absence == ABSENT_IO || img->headers[0].io_error || img->headers[1].io_error || img->log.io_error ||
+        img->main->io_error || img->stored->io_error)
+        d->probe.result->io_error = true;
+}
+
+/* VHDX-FILE-010 belongs to the driver: only it knows at the end what was left out. */
+static void report_limits(struct driver *d)
+{
+    const struct rule *rule = rule_find("VHDX-FILE-010");
+    struct check_result *res = d->probe.result;
+    if (!res->limited || !rule)
+        return;
+    d->probe.rule = rule;
+    d->probe.rule_number = rule_index(rule);
+    uint32_t n = res->limit_count;
+    for (uint32_t i = 0; i < n; i++)
+        fail(&d->probe, at_place(STRUCTURE_FILE, -1, 0, 0), "%s", res->limits[i].message);
+}
+
+static enum status check_one(struct image *img, const struct check_options *options, void (*restat)(struct image *img),
+                             struct check_result **ret)
+{
+    struct check_result *res = arena_alloc(img->arena, sizeof(*res));
+    struct driver d = {.img = img, .rules = rule_count()};
+    if (!res)
+        return STATUS_INTERNAL;
+    res->image = img;
+    res->main_view = img->options.no_replay ? VIEW_STORED : VIEW_REPLAYED;
+    d.probe = (struct probe){.arena = img->arena, .result = res, .max_findings = options->max_findings};
+    struct pass pass = {.view = res->main_view, .rules = new_results(&d)};
+    d.by_number = arena_array(img->arena, d.rules, sizeof(*d.by_number));
+    d.numbers = arena_array(img->arena, d.rules, sizeof(*d.numbers));
+    if (!pass.rules || !d.by_number || !d.numbers)
+        return STATUS_INTERNAL;
+    for (uint32_t i = 0; i < d.rules; i++)
+        d.by_number[i] = rule_at(i);
+    d.probe.pass = &pass;
+    res->rules = pass.rules;
+
+    probe_status(&d.probe, view_survey(img->main));
+    if (img->stored != img->main)
+        probe_status(&d.probe, view_survey(img->stored));
+    enable_rules(&d, img->main);
+    struct subject s = {.image = img, .view = img->main};
+    walk_headers(&d, s);
+    walk_log(&d, s);
+    enum status st = check_views(&d, &pass);
+    if (st != STATUS_OK)
+        return st;
+    if (restat)
+        restat(img);
+    collect_io_errors(&d);
+    call_rules(&d, SCOPE_IMAGE, &s);
+    if (img->main->type == DISK_DIFFERENCING && img->parent)
+        call_rules(&d, SCOPE_CHAIN, &s);
+    report_limits(&d);
+    finish(&d, &pass);
+    *ret = res;
+    return STATUS_OK;
+}
+
+enum status check_run(struct image *img, const struct check_options *options, void (*restat)(struct image *img),
+                      struct check_result **ret)
+{
+    struct image *chain[LIMIT_CHAIN_DEPTH];
+    uint32_t n = 0;
+    for (struct image *i = img; i && n < LIMIT_CHAIN_DEPTH; i = i->parent ? i->parent->image : NULL)
+        chain[n++] = i;
+    /* Oldest ancestor first, so that each child finds its parent judged. */
+    while (n > 1) {
+        struct check_result *parent = NULL;
+        enum status st = check_one(chain[--n], options, restat, &parent);
+        if (st != STATUS_OK)
+            return st;
+        struct chain_parent *link = chain[n - 1]->parent;
+        link->judged = true;
+        link->errors = parent->counts[SEVERITY_ERROR];
+        link->warnings = parent->counts[SEVERITY_WARNING];
+        link->verdict = verdict_name(parent->verdict);
+    }
+    return check_one(img, options, restat, ret);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* `vhdxray check`: every rule over every file. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+/* Looks once more at the host file: what moved while we read it makes the answer doubtful (VHDX-FILE-007). */
+static void look_again(struct image *img)
+{
+    struct host_facts *h = &img->host;
+
+    if (!h->known || file_stat(img->file, &h->info_after) != STATUS_OK)
+        return;
+    h->changed = h->info.size != h->info_after.size || h->info.mtime_sec != h->info_after.mtime_sec ||
+                 h->info.mtime_nsec != h->info_after.mtime_nsec || h->info.inode != h->info_after.inode ||
+                 h->info.device != h->info_after.device;
+}
+
+static bool reaches_threshold(const struct check_result *res, enum fail_on threshold)
+{
+    switch (threshold) {
+    case FAIL_ON_INFO:
+        return res->counts[SEVERITY_ERROR] + res->counts[SEVERITY_WARNING] + res->counts[SEVERITY_INFO] > 0;
+    case FAIL_ON_WARNING:
+        return res->counts[SEVERITY_ERROR] + res->counts[SEVERITY_WARNING] > 0;
+    case FAIL_ON_ERROR:
+        return res->counts[SEVERITY_ERROR] > 0;
+    case FAIL_ON_NEVER:
+        break;
+    }
+    return false;
+}
+
+static int check_one(struct run *run, struct session *s)
+{
+    struct check_options options = {.max_findings = run->options->max_findings};
+    struct check_result *res = NULL;
+    int code = EXIT_OK;
+
+    enum status st = check_run(s->image, &options, look_again, &res);
+    if (st != STATUS_OK) {
+        message("%s: %s", s->path, session_status_text(run, st));
+        report_unopened(&run->report, s->path, session_status_text(run, st));
+        return exit_of_status(st);
+    }
+    report_check(&run->report, res);
+    if (res->io_error) {
+        message("%s: could not be read everywhere: the report is not complete", s->path);
+        code = EXIT_IMPOSSIBLE;
+    } else if (res->limited || !res->complete) {
+        message("%s: a limit was reached: the report is not complete", s->path);
+        code = EXIT_LIMIT;
+    } else if (reaches_threshold(res, run->options->fail_on)) {
+        code = EXIT_FINDINGS;
+    }
+    return exit_worst(code, session_parents(s));
+}
+
+static int check(const struct options *o)
+{
+    return for_each_image(o, o->no_replay, true, check_one);
+}
+
+static const char *const examples[] = {
+    "vhdxray check web01.vhdx",
+    "tell what is wrong with it",
+    "vhdxray check -f json -o report.json *.vhdx",
+    "all of them, for a program",
+    "vhdxray check --search-dir . child.avhdx",
+    "with its parents, found beside it",
+    "curl -s https://example.org/a.vhdx | vhdxray check -",
+    "from a pipe",
+    NULL,
+};
+
+static const enum option_id options[] = {
+    OPT_FORMAT,     OPT_OUTPUT,  OPT_FAIL_ON,    OPT_PARENT, OPT_SEARCH_DIR, OPT_NO_REPLAY, OPT_MAX_FINDINGS,
+    OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_FILES_FROM, OPT_COLOR,  OPT_QUIET,      OPT_VERBOSE,   OPT_END,
+};
+
+const struct command command_check = {
+    .name = "check",
+    .arguments = "FILE...",
+    .summary = "every rule over each file",
+    .examples = examples,
+    .notes =
+        "FILE may be - for standard input. Files are only read.\n"
+        "Verdicts: clean (no error, no warning), suspicious (warnings), corrupt (errors), unreadable (no guest disk "
+        "found).\n"
+        "Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 could not look, 6 a limit, 7 internal.",
+    .options = options,
+    .min_args = 1,
+    .max_args = UINT32_MAX,
+    .run = check,
+};

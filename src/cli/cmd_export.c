@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* `vhdxray export`: the guest's disk as a raw image. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/guest_session.h"
+#include "cli/raw_output.h"
+#include "image/chain.h"
+#include "image/guest_walk.h"
+#include "report/guest.h"
+
+static bool same_file(const struct file_info *info, const struct stat *st)
+{
+    return info->device == st->st_dev && info->inode == st->st_ino;
+}
+
+/* True, after a message, when path is one of the files that are read, by whatever name. */
+static bool is_read(const struct run *run, const struct guest_session *gs, const char *path)
+{
+    const struct options *o = run->options;
+    struct stat st = {.st_size = 0}, other = {.st_size = 0};
+    bool hit = false;
+
+    if (strcmp(path, "-") == 0 || stat(path, &st) != 0)
+        return false;
+    for (const struct image *i = gs->session.image; i != NULL; i = i->parent != NULL ? i->parent->image : NULL)
+        hit = hit || same_file(&i->host.info, &st);
+    for (uint32_t i = 0; i < o->parents.count; i++)
+        hit = hit || (stat(o->parents.items[i], &other) == 0 && other.st_dev == st.st_dev && other.st_ino == st.st_ino);
+    if (hit)
+        message("%s is one of the files that are read; the export must go elsewhere", path);
+    return hit;
+}
+
+static int copy(struct run *run, struct guest_session *gs, struct raw_output *out)
+{
+    const bool salvage = run->options->salvage;
+    struct progress progress = progress_begin(run, "export", guest_size(gs->guest));
+    struct guest_walk *walk = NULL;
+    struct guest_piece piece;
+    bool more = true, in_time = true, wrote = true;
+    int error = 0;
+
+    enum status st = guest_walk_open(gs->guest, 0, guest_size(gs->guest), &walk);
+    while (st == STATUS_OK && wrote && in_time && (salvage || gs->faults.total == 0)) {
+        const uint8_t *bytes = NULL;
+        st = guest_walk_peek(walk, &piece, &more);
+        if (st != STATUS_OK || !more)
+            break;
+        st = guest_walk_take(walk, piece.len, &bytes, guest_fault_list_note, &gs->faults, NULL);
+        if (st != STATUS_OK)
+            break;
+        errno = 0;
+        wrote = bytes != NULL ? raw_output_data(out, piece.off, bytes, piece.len) : raw_output_zeros(out, piece.len);
+        error = errno;
+        in_time = progress_step(&progress, piece.len);
+    }
+    progress_end(&progress);
+    if (!wrote) {
+        gs->error = "the output could not be written";
+        return raw_output_failed(out, error);
+    }
+    if (st != STATUS_OK || !in_time)
+        return guest_session_stopped(run, gs, st != STATUS_OK ? st : STATUS_LIMIT);
+    return salvage ? EXIT_OK : guest_session_refuse(gs);
+}
+
+static int export_disk(struct run *run, struct guest_session *gs, struct raw_output *out)
+{
+    const struct options *o = run->options;
+    const char *path = o->args.items[1];
+
+    if (is_read(run, gs, path)) {
+        gs->error = "the output is one of the files that are read";
+        return EXIT_USAGE;
+    }
+    int code = guest_session_foresee(run, gs, 0, guest_size(gs->guest));
+    if (code != EXIT_OK)
+        return code;
+    code = raw_output_open(out, path, guest_size(gs->guest), o->force);
+    if (code != EXIT_OK) {
+        gs->error = "the output could not be opened";
+        return code;
+    }
+    code = copy(run, gs, out);
+    if (code == EXIT_OK && guest_session_look_again(gs) != EXIT_OK)
+        code = EXIT_IMPOSSIBLE;
+    if (code == EXIT_OK && is_read(run, gs, path))
+        code = EXIT_USAGE; /* it has come to be one meanwhile */
+    if (code == EXIT_OK)
+        code = raw_output_commit(out);
+    else
+        raw_output_abandon(out, o->salvage);
+    return exit_worst(code, o->salvage ? guest_session_list(gs) : EXIT_OK);
+}
+
+static int export(const struct options *o)
+{
+    struct words file = {.items = o->args.items, .count = 1};
+    const char *path = o->args.items[1];
+    struct guest_session gs;
+    struct raw_output out = {.fd = -1};
+    struct run run;
+
+    if (strcmp(path, "-") == 0 && o->format != REPORT_TEXT && o->output == NULL) {
+        message("export: the disk goes to standard output; the report needs -o FILE");
+        return EXIT_USAGE;
+    }
+    if (o->output != NULL && strcmp(path, o->output) == 0) {
+        message("export: the disk and the report cannot both go to %s", path);
+        return EXIT_USAGE;
+    }
+    int code = run_begin(&run, o, &file, NULL);
+    if (code != EXIT_OK)
+        return code;
+    code = guest_session_open(&run, file.items[0], &o->parents, &gs);
+    if (code == EXIT_OK)
+        code = export_disk(&run, &gs, &out);
+    report_export(&run.report, &(struct export_report){
+                                   .path = file.items[0],
+                                   .output = path,
+                                   .virtual_size = gs.guest != NULL ? guest_size(gs.guest) : 0,
+                                   .written = out.written,
+                                   .complete = code == EXIT_OK,
+                                   .faults = &gs.faults,
+                                   .error = code != EXIT_OK && code != EXIT_FINDINGS ? gs.error : NULL,
+                               });
+    guest_session_close(&gs);
+    run_note(&run, code);
+    return run_end(&run);
+}
+
+static const char *const examples[] = {
+    "vhdxray export web01.vhdx web01.raw",
+    "a sparse file with the guest's disk",
+    "vhdxray export --search-dir . c.avhdx c.raw",
+    "a differencing disk with its parents",
+    "vhdxray export web01.vhdx - | zstd >web01.zst",
+    "to a pipe, all zeros included",
+    "vhdxray export --salvage bad.vhdx bad.raw",
+    "whatever can be read of a damaged one",
+    NULL,
+};
+
+static const enum option_id options[] = {
+    OPT_FORMAT, OPT_OUTPUT,     OPT_PARENT,  OPT_SEARCH_DIR, OPT_NO_REPLAY, OPT_SALVAGE,
+    OPT_FORCE,  OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_PROGRESS,   OPT_QUIET,     OPT_END,
+};
+
+const struct command command_export = {
+    .name = "export",
+    .arguments = "FILE OUT",
+    .summary = "the guest's disk as a raw, sparse file",
+    .examples = examples,
+    .notes = "OUT appears when it is whole; - is standard output. FILE may be - for standard input. A dirty log is\n"
+             "replayed in memory. Nothing is written when some range is known to be unreadable, unless --salvage:\n"
+             "then zeros stand for such ranges, each is named on standard error (and in the report of -f json), and\n"
+             "the exit code is 1.\n"
+             "Exit codes: 0 done, 1 done with --salvage and something is missing, 2 usage, 3 could not read or\n"
+             "write, 6 a limit, 7 internal.",
+    .options = options,
+    .min_args = 2,
+    .max_args = 2,
+    .run = export,
+};

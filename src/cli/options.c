@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line. Options may stand anywhere and in every usual spelling: --name value, --name=value, -n value,
+ * -nvalue, flags bundled (-qv); "--" ends them. What is not understood is named, with the nearest name that exists.
+ */
+#include "cli/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/limits.h"
+#include "cli/cli.h"
+
+struct option {
+    enum option_id id;
+    char letter; /* 0: none */
+    const char *name;
+    const char *value; /* NULL: a flag */
+    const char *help;
+};
+
+static const struct option options[] = {
+    {OPT_FORMAT, 'f', "format", "text|json|jsonl", "how the report is written (text)"},
+    {OPT_OUTPUT, 'o', "output", "FILE", "write the output to FILE, all of it or nothing"},
+    {OPT_FAIL_ON, 0, "fail-on", "error|warning|info|never", "exit 1 from this severity on (warning)"},
+    {OPT_PARENT, 0, "parent", "PATH", "a parent of a differencing disk, nearest first; may be repeated"},
+    {OPT_SEARCH_DIR, 0, "search-dir", "DIR", "look for parents in DIR by their file name; may be repeated"},
+    {OPT_PARENT_B, 0, "parent-b", "PATH", "the same for the second file"},
+    {OPT_NO_REPLAY, 0, "no-replay", NULL, "read the file as stored, without the log"},
+    {OPT_OFFSET, 0, "offset", "N", "first byte of the guest's disk (0)"},
+    {OPT_LENGTH, 0, "length", "N", "number of bytes (up to the end of the disk)"},
+    {OPT_SALVAGE, 0, "salvage", NULL, "go on over what cannot be read: zeros stand for it, and it is listed"},
+    {OPT_FORCE, 0, "force", NULL, "replace OUT if it exists"},
+    {OPT_LAYOUT, 0, "layout", NULL, "the file's own ranges instead, and who owns them"},
+    {OPT_GUEST, 0, "guest", NULL, "only the guest's disk"},
+    {OPT_CONTAINER, 0, "container", NULL, "only the file itself"},
+    {OPT_ALGORITHM, 0, "algorithm", "NAME[,NAME...]", "sha256, sha1, md5, sha512, ... (sha256); may be repeated"},
+    {OPT_PLAN, 0, "plan", NULL, "what replaying the log would change"},
+    {OPT_HEX, 0, "hex", NULL, "the bytes, with the fields named beside"},
+    {OPT_RANGE, 0, "range", "A:B", "entries A to B-1 of bat, chunks of bitmap, else bytes of the file; A:+N counts"},
+    {OPT_MAX_FINDINGS, 0, "max-findings", "N", "list at most N findings per rule (1000); all are counted"},
+    {OPT_MAX_MEMORY, 0, "max-memory", "SIZE", "memory for one image (512M)"},
+    {OPT_TIMEOUT, 0, "timeout", "SECONDS", "stop after so many seconds; the partial report says so"},
+    {OPT_FILES_FROM, 0, "files-from", "FILE", "more files, one a line (or ended by NULs); - is standard input"},
+    {OPT_COLOR, 0, "color", "auto|always|never", "colours (auto: on terminals, unless NO_COLOR is set)"},
+    {OPT_PROGRESS, 0, "progress", "auto|always|never", "how far it is, on standard error (auto: on terminals)"},
+    {OPT_QUIET, 'q', "quiet", NULL, "verdicts only, no progress"},
+    {OPT_VERBOSE, 'v', "verbose", NULL, "everything in full"},
+    {OPT_HELP, 'h', "help", NULL, "this text"},
+};
+enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
+
+static bool accepts(const struct command *c, enum option_id id)
+{
+    if (id == OPT_HELP)
+        return true;
+    for (const enum option_id *o = c->options; *o != OPT_END; o++) {
+        if (*o == id)
+            return true;
+    }
+    return false;
+}
+
+/* ---- names ---- */
+
+/* Insertions, deletions, replacements and swaps of neighbours that make b of a; at most 40 characters are compared. */
+static unsigned distance(const char *a, const char *b)
+{
+    enum { LONGEST = 40 };
+    unsigned d[LONGEST + 1][LONGEST + 1];
+    size_t la = strnlen(a, LONGEST), lb = strnlen(b, LONGEST);
+
+    for (size_t i = 0; i <= la; i++)
+        d[i][0] = (unsigned)i;
+    for (size_t j = 0; j <= lb; j++)
+        d[0][j] = (unsigned)j;
+    for (size_t i = 1; i <= la; i++) {
+        for (size_t j = 1; j <= lb; j++) {
+            unsigned best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (d[i - 1][j] + 1 < best)
+                best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best)
+                best = d[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
+                best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
+    }
+    return d[la][lb];
+}
+
+const char *nearest_name(const char *word, const char *const *names)
+{
+    size_t len = strlen(word);
+    unsigned best = len < 4 ? 2 : 3; /* anything that far away is another word */
+    const char *found = NULL;
+
+    for (; *names != NULL; names++) {
+        unsigned d = distance(word, *names);
+        if (len >= 3 && strncmp(*names, word, len) == 0)
+            d = 1; /* an abbreviation */
+        if (d < best) {
+            best = d;
+            found = *names;
+        }
+    }
+    return found;
+}
+
+static void unknown_option(const struct command *c, const char *name, size_t len)
+{
+    const char *names[OPTION_COUNT + 1];
+    size_t n = 0;
+    char word[48];
+
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (accepts(c, options[i].id))
+            names[n++] = options[i].name;
+    }
+    names[n] = NULL;
+    if (len >= sizeof(word))
+        len = sizeof(word) - 1;
+    memcpy(word, name, len);
+    word[len] = '\0';
+    const char *near = nearest_name(word, names);
+    if (near != NULL)
+        message("%s: unknown option --%s; did you mean --%s?", c->name, word, near);
+    else
+        message("%s: unknown option --%s; see vhdxray %s --help", c->name, word, c->name);
+}
+
+/* ---- values ---- */
+
+bool parse_size(const char *s, uint64_t *ret)
+{
+    static const char units[] = "KMGT";
+    uint64_t v = 0, base = 10;
+
+    if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
+        base = 16;
+        s += 2;
+    }
+    const char *start = s;
+    for (;; s++) {
+        const char *digits = "0123456789abcdef";
+        const char *at = *s != '\0' ? strchr(digits, *s >= 'A' && *s <= 'F' ? *s + 32 : *s) : NULL;
+
+        if (at == NULL || (uint64_t)(at - digits) >= base)
+            break;
+        if (!u64_mul(v, base, &v) || !u64_add(v, (uint64_t)(at - digits), &v))
+            return false;
+    }
+    if (s == start)
+        return false;
+    if (*s != '\0') {
+        const char *unit = strchr(units, *s >= 'a' && *s <= 'z' ? *s - 32 : *s);
+        if (unit == NULL || s[1] != '\0' || !u64_mul(v, (uint64_t)1024 << (10 * (unit - units)), &v))
+            return false;
+    }
+    *ret = v;
+    return true;
+}
+
+/* "A:B", "A:", "A:+N". */
+static bool parse_range(const char *s, struct options *o)
+{
+    const char *colon = strchr(s, ':');
+    char first[32];
+
+    if (colon == NULL || (size_t)(colon - s) >= sizeof(first))
+        return false;
+    memcpy(first, s, (size_t)(colon - s));
+    first[colon - s] = '\0';
+    if (!parse_size(first, &o->range_first))
+        return false;
+    o->range_end = UINT64_MAX;
+    if (colon[1] == '+') {
+        if (!parse_size(colon + 2, &o->range_end) || !u64_add(o->range_first, o->range_end, &o->range_end))
+            return false;
+    } else if (colon[1] != '\0' && !parse_size(colon + 1, &o->range_end)) {
+        return false;
+    }
+    o->have_range = true;
+    return o->range_first < o->range_end;
+}
+
+/* Index of value among "a|b|c", or -1. */
+static int choice(const char *choices, const char *value)
+{
+    size_t len = strlen(value);
+
+    for (int i = 0;; i++) {
+        size_t n = strcspn(choices, "|");
+        if (n == len && strncmp(choices, value, n) == 0)
+            return i;
+        if (choices[n] == '\0')
+            return -1;
+        choices += n + 1;
+    }
+}
+
+bool words_add(struct words *w, const char *word)
+{
+    if (w->count == w->cap) {
+        uint32_t cap = w->cap > 0 ? w->cap * 2 : 16;
+        if (cap < w->cap)
+            return false;
+        const char **items = (const char **)reallocarray(w->items, cap, sizeof(*items));
+        if (items == NULL)
+            return false;
+        w->items = items;
+        w->cap = cap;
+    }
+    w->items[w->count++] = word;
+    return true;
+}
+
+static bool set_choice(const struct option *spec, const char *value, struct options *o)
+{
+    int i = choice(spec->value, value);
+
+    if (i < 0)
+        return false;
+    if (spec->id == OPT_FORMAT)
+        o->format = (enum report_format)i;
+    else if (spec->id == OPT_FAIL_ON)
+        o->fail_on = (enum fail_on)i;
+    else if (spec->id == OPT_PROGRESS)
+        o->progress = (enum progress_choice)i;
+    else
+        o->color = (enum color_choice)i;
+    return true;
+}
+
+static bool set_number(const char *value, uint64_t least, uint64_t *ret)
+{
+    return parse_size(value, ret) && *ret >= least;
+}
+
+static bool set_option(const struct option *spec, const char *value, struct options *o)
+{
+    switch (spec->id) {
+    case OPT_FORMAT:
+    case OPT_FAIL_ON:
+    case OPT_COLOR:
+    case OPT_PROGRESS:
+        return set_choice(spec, value, o);
+    case OPT_OUTPUT:
+        o->output = strcmp(value, "-") == 0 ? NULL : value;
+        return value[0] != '\0';
+    case OPT_PARENT:
+        return words_add(&o->parents, value);
+    case OPT_PARENT_B:
+        return words_add(&o->parents_b, value);
+    case OPT_ALGORITHM:
+        return value[0] != '\0' && words_add(&o->algorithms, value);
+    case OPT_OFFSET:
+        return parse_size(value, &o->offset);
+    case OPT_LENGTH:
+        o->have_length = true;
+        return parse_size(value, &o->length);
+    case OPT_SALVAGE:
+        o->salvage = true;
+        return true;
+    case OPT_FORCE:
+        o->force = true;
+        return true;
+    case OPT_LAYOUT:
+        o->layout = true;
+        return true;
+    case OPT_GUEST:
+        o->guest = true;
+        return true;
+    case OPT_CONTAINER:
+        o->container = true;
+        return true;
+    case OPT_SEARCH_DIR:
+        return words_add(&o->search_dirs, value);
+    case OPT_FILES_FROM:
+        o->files_from = value;
+        return true;
+    case OPT_RANGE:
+        return parse_range(value, o);
+    case OPT_MAX_FINDINGS:
+        return set_number(value, 1, &o->max_findings);
+    case OPT_MAX_MEMORY:
+        return set_number(value, (uint64_t)1 << 20, &o->max_memory);
+    case OPT_TIMEOUT:
+        return set_number(value, 1, &o->timeout) && o->timeout <= UINT32_MAX;
+    case OPT_NO_REPLAY:
+        o->no_replay = true;
+        return true;
+    case OPT_PLAN:
+        o->plan = true;
+        return true;
+    case OPT_HEX:
+        o->hex = true;
+        return true;
+    case OPT_QUIET:
+        o->quiet = true;
+        return true;
+    case OPT_VERBOSE:
+        o->verbose = true;
+        return true;
+    case OPT_HELP:
+        o->help = true;
+        return true;
+    case OPT_END:
+    case OPT_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* ---- words ---- */
+
+struct parser {
+    const struct command *command;
+    struct options *options;
+    int argc, next;
+    char **argv;
+};
+
+static bool apply(struct parser *p, const struct option *spec, const char *value)
+{
+    if (spec->value != NULL && value == NULL) {
+        if (p->next >= p->argc) {
+            message("%s: option --%s needs a value: %s", p->command->name, spec->name, spec->value);
+            return false;
+        }
+        value = p->argv[p->next++];
+    }
+    if (set_option(spec, value != NULL ? value : "", p->options))
+        return true;
+    message("%s: \"%s\" is no value for --%s; it takes %s", p->command->name, value != NULL ? value : "", spec->name,
+            spec->value != NULL ? spec->value : "none");
+    return false;
+}
+
+static bool long_option(struct parser *p, const char *word)
+{
+    size_t len = strcspn(word, "=");
+    const char *value = word[len] == '=' ? word + len + 1 : NULL;
+
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (strlen(options[i].name) != len || strncmp(options[i].name, word, len) != 0)
+            continue;
+        if (!accepts(p->command, options[i].id))
+            break;
+        if (value != NULL && options[i].value == NULL) {
+            message("%s: option --%s takes no value", p->command->name, options[i].name);
+            return false;
+        }
+        return apply(p, &options[i], value);
+    }
+    unknown_option(p->command, word, len);
+    return false;
+}
+
+static const struct option *find_letter(const struct command *c, char letter)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (options[i].letter == letter && accepts(c, options[i].id))
+            return &options[i];
+    }
+    return NULL;
+}
+
+static bool short_options(struct parser *p, const char *word)
+{
+    for (; *word != '\0'; word++) {
+        const struct option *spec = find_letter(p->command, *word);
+
+        if (spec == NULL) {
+            message("%s: unknown option -%c; see vhdxray %s --help", p->command->name, *word, p->command->name);
+            return false;
+        }
+        if (spec->value != NULL)
+            return apply(p, spec, word[1] != '\0' ? word + 1 : NULL);
+        if (!apply(p, spec, NULL))
+            return false;
+    }
+    return true;
+}
+
+static bool parse_words(struct parser *p)
+{
+    bool only_args = false;
+
+    while (p->next < p->argc) {
+        const char *word = p->argv[p->next++];
+        bool ok;
+
+        if (only_args || word[0] != '-' || word[1] == '\0') {
+            ok = words_add(&p->options->args, word);
+            if (!ok)
+                message("out of memory");
+        } else if (strcmp(word, "--") == 0) {
+            only_args = ok = true;
+        } else if (word[1] == '-') {
+            ok = long_option(p, word + 2);
+        } else {
+            ok = short_options(p, word + 1);
+        }
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+bool options_parse(const struct command *c, int argc, char **argv, struct options *ret)
+{
+    *ret = (struct options){
+        .fail_on = FAIL_ON_WARNING,
+        .max_findings = LIMIT_FINDINGS_PER_RULE,
+        .max_memory = LIMIT_MEMORY_DEFAULT,
+    };
+    struct parser p = {.command = c, .options = ret, .argc = argc, .argv = argv};
+
+    if (!parse_words(&p))
+        return false;
+    if (ret->help)
+        return true;
+    if (ret->args.count < c->min_args && ret->files_from == NULL) {
+        message("%s: needs %s; see vhdxray %s --help", c->name, c->arguments, c->name);
+        return false;
+    }
+    if (ret->args.count > c->max_args) {
+        message("%s: unexpected argument \"%s\"; see vhdxray %s --help", c->name, ret->args.items[c->max_args],
+                c->name);
+        return false;
+    }
+    return true;
+}
+
+void options_free(struct options *o)
+{
+    free(o->args.items);
+    free(o->parents.items);
+    free(o->search_dirs.items);
+    free(o->parents_b.items);
+    free(o->algorithms.items);
+}
+
+/* ---- help ---- */
+
+/* "-f, --format text|json|jsonl" */
+static int option_spelling(const struct option *o, char *out, size_t size)
+{
+    char letter[] = {'-', o->letter, ',', ' ', '\0'};
+
+    return snprintf(out, size, "%s--%s%s%s", o->letter != 0 ? letter : "    ", o->name, o->value != NULL ? " " : "",
+                    o->value != NULL ? o->value : "");
+}
+
+void help_command(const struct command *c)
+{
+    char spelling[64];
+    int width = 0;
+
+    printf("vhdxray %s: %s\n\nExamples:\n", c->name, c->summary);
+    for (const char *const *e = c->examples; *e != NULL; e += 2)
+        width = (int)strlen(e[0]) > width ? (int)strlen(e[0]) : width;
+    for (const char *const *e = c->examples; *e != NULL; e += 2)
+        printf("  %-*s  %s\n", width, e[0], e[1]);
+    printf("\nUsage: vhdxray %s [OPTION...]%s%s\n\nOptions:\n", c->name, c->arguments[0] != '\0' ? " " : "",
+           c->arguments);
+    width = 0;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        int len = accepts(c, options[i].id) ? option_spelling(&options[i], spelling, sizeof(spelling)) : 0;
+        width = len > width ? len : width;
+    }
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (!accepts(c, options[i].id))
+            continue;
+        (void)option_spelling(&options[i], spelling, sizeof(spelling));
+        printf("  %-*s  %s\n", width, spelling, options[i].help);
+    }
+    if (c->notes != NULL)
+        printf("\n%s\n", c->notes);
+}
+
+void help_all(const struct command *const *commands)
+{
+    printf(
+        "vhdxray looks inside a VHDX file that nobody trusts and says what is there, what is wrong and what it means.\n"
+        "It only reads.\n\n"
+        "Examples:\n"
+        "  vhdxray web01.vhdx                            check a file, tell what is wrong\n"
+        "  vhdxray check -f json web01.vhdx              the same for a program\n"
+        "  vhdxray info web01.vhdx                       facts only\n"
+        "  vhdxray explain VHDX-BAT-016                  what a rule is about\n"
+        "  vhdxray export web01.vhdx web01.raw           the guest's disk, as a sparse file\n"
+        "  vhdxray hash web01.vhdx                       digests of the file and of the guest's disk\n\n"
+        "Usage: vhdxray COMMAND [OPTION...] [ARGUMENT...]\n"
+        "       vhdxray [OPTION...] FILE...              means vhdxray check\n\n"
+        "Commands:\n");
+    for (; *commands != NULL; commands++)
+        printf("  %-8s %-16s %s\n", (*commands)->name, (*commands)->arguments, (*commands)->summary);
+    printf("\nvhdxray COMMAND --help tells more; vhdxray --version the version.\n\n"
+           "Exit codes:\n"
+           "  0  completed, nothing at or above --fail-on\n"
+           "  1  completed, findings at or above --fail-on (compare: contents differ)\n"
+           "  2  usage error\n"
+           "  3  could not complete: cannot open, I/O error, permission; guest data that cannot be read\n"
+           "  6  stopped by a limit (memory, time, findings); the partial report says so\n"
+           "  7  internal error\n"
+           "Several files: the worst, in the order 7 3 6 1 0.\n");
+}

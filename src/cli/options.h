@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* What the command line says. One table describes every option; parsing and help are made from it. */
+#ifndef VHDXRAY_CLI_OPTIONS_H
+#define VHDXRAY_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "check/finding.h"
+#include "report/report.h"
+
+enum option_id {
+    OPT_END, /* ends a command's list */
+    OPT_FORMAT,
+    OPT_OUTPUT,
+    OPT_FAIL_ON,
+    OPT_PARENT,
+    OPT_PARENT_B,
+    OPT_SEARCH_DIR,
+    OPT_NO_REPLAY,
+    OPT_OFFSET,
+    OPT_LENGTH,
+    OPT_SALVAGE,
+    OPT_FORCE,
+    OPT_LAYOUT,
+    OPT_GUEST,
+    OPT_CONTAINER,
+    OPT_ALGORITHM,
+    OPT_PLAN,
+    OPT_HEX,
+    OPT_RANGE,
+    OPT_MAX_FINDINGS,
+    OPT_MAX_MEMORY,
+    OPT_TIMEOUT,
+    OPT_FILES_FROM,
+    OPT_COLOR,
+    OPT_PROGRESS,
+    OPT_QUIET,
+    OPT_VERBOSE,
+    OPT_HELP,
+    OPT_COUNT,
+};
+
+enum color_choice { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+enum progress_choice { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
+enum fail_on { FAIL_ON_ERROR, FAIL_ON_WARNING, FAIL_ON_INFO, FAIL_ON_NEVER };
+
+/* Words of the command line: borrowed from argv or from the list of --files-from. */
+struct words {
+    const char **items;
+    uint32_t count, cap;
+};
+
+struct options {
+    enum report_format format;
+    enum fail_on fail_on;
+    enum color_choice color;
+    enum progress_choice progress;
+    const char *output;     /* NULL: standard output */
+    const char *files_from; /* NULL: none */
+    struct words parents, search_dirs;
+    struct words parents_b;  /* of the second file */
+    struct words algorithms; /* as given: names, or lists of them with commas */
+    struct words args; /* what is no option */
+    bool no_replay, plan, hex, quiet, verbose, help;
+    bool salvage, force, layout, guest, container;
+    bool have_length;
+    uint64_t offset, length; /* guest bytes */
+    bool have_range;
+    uint64_t range_first, range_end;
+    uint64_t max_findings; /* per rule */
+    uint64_t max_memory;   /* bytes per image */
+    uint64_t timeout;      /* seconds for the whole run; 0: none */
+};
+
+struct command {
+    const char *name;
+    const char *arguments; /* "FILE..." */
+    const char *summary;
+    const char *const *examples;   /* pairs of command and what it does, NULL at the end */
+    const char *notes;             /* below the options; NULL: none */
+    const enum option_id *options; /* OPT_END at the end; --help is always one */
+    uint32_t min_args, max_args;
+    int (*run)(const struct options *o);
+};
+
+/* Words after the command. Returns false after a message (exit 2), or when memory is gone. */
+bool options_parse(const struct command *c, int argc, char **argv, struct options *ret);
+void options_free(struct options *o);
+
+bool words_add(struct words *w, const char *word);
+
+/* "12", "0x300000", "16M" (powers of 1024: K M G T). False when it is no such number or too large. */
+bool parse_size(const char *s, uint64_t *ret);
+
+void help_command(const struct command *c);
+void help_all(const struct command *const *commands);
+
+/* The candidate that looks most like word, or NULL when none does. names: NULL at the end. */
+const char *nearest_name(const char *word, const char *const *names);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* A raw disk image being written: a sparse file that gets its name when it is whole, or standard output. */
+#ifndef VHDXRAY_CLI_RAW_OUTPUT_H
+#define VHDXRAY_CLI_RAW_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct raw_output {
+    const char *name; /* for messages */
+    char *path;       /* what it will be called; NULL: standard output */
+    char *temporary;
+    int fd;
+    bool replace;     /* an older file of that name */
+    uint64_t written; /* bytes of data */
+};
+
+/*
+ * path "-": standard output. A file is created beside its name, `size` bytes of zeros. EXIT_OK, or a code after a
+ * message; then nothing is open.
+ */
+int raw_output_open(struct raw_output *out, const char *path, uint64_t size, bool replace);
+/* Both go upwards without gaps. False: it could not be written, errno says why. In a file zeros cost nothing. */
+bool raw_output_data(struct raw_output *out, uint64_t off, const uint8_t *bytes, uint64_t len);
+bool raw_output_zeros(struct raw_output *out, uint64_t len);
+/* All of it is written: gives it its name. EXIT_OK, or a code after a message; then nothing is left. */
+int raw_output_commit(struct raw_output *out);
+/* Takes it away; keep: leaves what there is under its temporary name and says so. */
+void raw_output_abandon(struct raw_output *out, bool keep);
+/* After a failed write: a message. The code for it. */
+int raw_output_failed(const struct raw_output *out, int error);
+
+#endif
