@@ -123,7 +123,7 @@ static void blocks_overlap(struct probe *p, const struct subject *s)
     if (!known)
         return;
     uint64_t block = bat_slot_of_index(&s->view->geometry, other->ref).block;
-    finding_related(p, f, STRUCTURE_BAT, (int64_t)n->other.ref, bat_index_off(s->view, n->other.ref));
+    finding_related(p, f, STRUCTURE_BAT, (int64_t)other->ref, bat_index_off(s->view, other->ref));
     finding_means(p, f, "%s and %s share bytes: a part of one of them is lost",
                   phrase_block(probe_arena(p), &s->view->geometry, block),
                   phrase_guest(probe_arena(p), n->guest_off, n->guest_len));

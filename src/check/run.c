@@ -531,6 +531,8 @@ static enum status check_one(struct image *img, const struct check_options *opti
     probe_status(&d.probe, view_survey(img->main));
     if (img->stored != img->main)
         probe_status(&d.probe, view_survey(img->stored));
+    if (img->main->locator.cut)
+        probe_limit(&d.probe, "locator", "the parent locator holds more text than is decoded");
     enable_rules(&d, img->main);
     struct subject s = {.image = img, .view = img->main};
     walk_headers(&d, s);
@@ -553,10 +555,10 @@ static enum status check_one(struct image *img, const struct check_options *opti
 enum status check_run(struct image *img, const struct check_options *options, void (*restat)(struct image *img),
                       struct check_result **ret)
 {
-    struct image *chain[LIMIT_CHAIN_DEPTH];
-    uint32_t n = 0;
-    for (struct image *i = img; i && n < LIMIT_CHAIN_DEPTH; i = i->parent ? i->parent->image : NULL)
-        chain[n++] = i;
+    struct image *chain[LIMIT_CHAIN_DEPTH] = {img};
+    uint32_t n = 1;
+    for (struct image *i = img; i->parent && i->parent->image && n < LIMIT_CHAIN_DEPTH; i = i->parent->image)
+        chain[n++] = i->parent->image;
     /* Oldest ancestor first, so that each child finds its parent judged. */
     while (n > 1) {
         struct check_result *parent = NULL;

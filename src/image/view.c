@@ -22,6 +22,8 @@ const char *absence_text(enum absence a)
         return "not in the region table";
     case ABSENT_REGION_UNUSABLE:
         return "its region lies outside the file";
+    case ABSENT_REGION_SHARED:
+        return "its bytes belong to another structure";
     case ABSENT_BAD_SIGNATURE:
         return "the metadata table has no signature";
     case ABSENT_NO_ITEM:
@@ -171,6 +173,22 @@ static void derive_geometry(struct view *v)
         v->geometry_absence = ABSENT_BAD_VALUE;
 }
 
+static bool ranges_meet(uint64_t off, uint64_t len, uint64_t other_off, uint64_t other_len)
+{
+    return off < u64_add_sat(other_off, other_len) && other_off < u64_add_sat(off, len);
+}
+
+/*
+ * The entries in use lie on the header section, the log or the metadata. The overlap is an error of its own (VHDX-RGN-010,
+ * -012, -013); reading those bytes as entries would add a thousand that mean nothing.
+ */
+static bool bat_is_shared(const struct view *v)
+{
+    uint64_t off = v->bat.off, len = v->bat.walk_entries * BAT_ENTRY_LEN;
+    return len > 0 && (ranges_meet(off, len, 0, HEADER_SECTION_LEN) || ranges_meet(off, len, v->log_off, v->log_len) ||
+                       ranges_meet(off, len, v->metadata_region.off, v->metadata_region.len));
+}
+
 static void place_bat(struct view *v)
 {
     struct bat *b = &v->bat;
@@ -195,6 +213,8 @@ static void place_bat(struct view *v)
         return;
     b->walk_entries = u64_min(v->geometry.entries, b->slots);
     b->short_region = b->region_len / BAT_ENTRY_LEN < v->geometry.entries;
+    if (b->absence == ABSENT_NOT && bat_is_shared(v))
+        b->absence = ABSENT_REGION_SHARED;
 }
 
 enum status view_build(struct arena *a, struct source *src, enum view_kind kind, uint64_t log_off, uint64_t log_len,

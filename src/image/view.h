@@ -29,6 +29,7 @@ enum absence {
     ABSENT_NO_REGION_TABLE,  /* neither copy is valid */
     ABSENT_NO_REGION,        /* the region table does not list it */
     ABSENT_REGION_UNUSABLE,  /* the region lies (partly) outside the file or wraps */
+    ABSENT_REGION_SHARED,    /* its bytes are those of another structure: what is there cannot be told from damage */
     ABSENT_BAD_SIGNATURE,    /* the metadata table is none */
     ABSENT_NO_ITEM,          /* a metadata item it is derived from is missing or unusable */
     ABSENT_BAD_VALUE,        /* an item holds an illegal value */

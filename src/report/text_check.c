@@ -36,14 +36,33 @@ static void verdict_line(struct report *r, const struct check_result *res)
 
 /* ---- one finding ---- */
 
+/*
+ * A structure for people, and what its index counts; the second word is left out with the index. Region tables have two
+ * kinds of index (copy, entry), so there the file offset alone says where.
+ */
+static const struct {
+    const char *name, *item;
+} place_words[] = {
+    [STRUCTURE_FILE] = {"file", NULL},
+    [STRUCTURE_FILE_ID] = {"file identifier", NULL},
+    [STRUCTURE_HEADER] = {"header", ""},
+    [STRUCTURE_REGION_TABLE] = {"region table", NULL},
+    [STRUCTURE_METADATA] = {"metadata", " entry"},
+    [STRUCTURE_BAT] = {"BAT", " entry"},
+    [STRUCTURE_SECTOR_BITMAP] = {"sector bitmap", " of chunk"},
+    [STRUCTURE_LOG] = {"log", " sector"},
+    [STRUCTURE_PARENT_LOCATOR] = {"parent locator", " pair"},
+    [STRUCTURE_CHAIN] = {"chain", " link"},
+    [STRUCTURE_PAYLOAD] = {"payload", " block"},
+};
+
 static const char *place_text(struct arena *a, const struct finding *f, bool two_views)
 {
     struct text t = text_in(a);
 
-    for (const char *p = structure_name(f->at.structure); *p != '\0'; p++)
-        text_add_bytes(&t, *p == '_' ? " " : p, 1);
-    if (f->at.index >= 0)
-        text_addf(&t, " %" PRId64, f->at.index);
+    text_add(&t, place_words[f->at.structure].name);
+    if (f->at.index >= 0 && place_words[f->at.structure].item != NULL)
+        text_addf(&t, "%s %" PRId64, place_words[f->at.structure].item, f->at.index);
     text_addf(&t, ", file offset 0x%" PRIx64, f->at.off);
     if (f->at.len > 0)
         text_addf(&t, ", %s", text_size(a, f->at.len));
@@ -72,17 +91,20 @@ static void head_line(struct report *r, const struct finding *f, const char *tex
     out_safe(r, text);
 }
 
-/* Command lines that only need a word for FILE get the path, when a shell would read it as one word. */
+/*
+ * The path in the place of the word FILE. In a text that holds a command line only when a shell would read the path as one
+ * word; else the word stays, and the reader quotes the path.
+ */
 static const char *next_text(struct arena *a, const struct image *img, const struct finding *f)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+,:@%/=";
     const char *next = finding_next_text(f);
-    const char *command = strstr(next, "vhdxray ");
+    bool is_plain = img->path[0] != '-' && img->path[strspn(img->path, plain)] == '\0';
     struct text t = text_in(a);
 
-    if (command == NULL || img->path[0] == '-' || img->path[strspn(img->path, plain)] != '\0')
+    if (strstr(next, "vhdxray ") != NULL && !is_plain)
         return next;
-    for (const char *at; (at = strstr(command, " FILE")) != NULL; command = next) {
+    for (const char *at; (at = strstr(next, " FILE")) != NULL;) {
         text_add_bytes(&t, next, (size_t)(at - next));
         next = at + 5;
         text_addf(&t, " %s", *next == '\0' || strchr(" ,;.)", *next) != NULL ? img->path : "FILE");

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What an image is, for people: two lines above the findings, or the table that `info` prints. */
+#include <string.h>
+
 #include "base/text.h"
 #include "format/layout.h"
 #include "image/chain.h"
@@ -58,6 +60,14 @@ static void print_parent(struct report *r, const struct image *img)
     }
 }
 
+/* "an 8 MiB file", "an 11 GiB file", "an 18.5 GiB file"; "a" before every other number. */
+static const char *article(const char *number)
+{
+    size_t digits = strspn(number, "0123456789");
+    bool vowel = number[0] == '8' || (digits == 2 && (strncmp(number, "11", 2) == 0 || strncmp(number, "18", 2) == 0));
+    return vowel ? "an" : "a";
+}
+
 void facts_lines(struct report *r, const struct image *img)
 {
     struct arena *a = report_scratch(r);
@@ -67,7 +77,7 @@ void facts_lines(struct report *r, const struct image *img)
 
     out_printf(r, "  VHDX %s, ", type != NULL ? type : "of unknown type");
     if (m->have_virtual_disk_size)
-        out_printf(r, "%s guest disk in a ", text_size(a, m->virtual_disk_size));
+        out_printf(r, "%s guest disk in %s ", text_size(a, m->virtual_disk_size), article(text_size(a, img->file_size)));
     out_printf(r, "%s file", text_size(a, img->file_size));
     if (m->have_file_parameters)
         out_printf(r, ", %s blocks", text_size(a, m->file_parameters.block_size));
