@@ -228,11 +228,14 @@ static void block_past_end(struct probe *p, const struct subject *s)
                              BAT_ENTRY_ARGS(n), n->off, n->off + n->len, s->view->src->size, n->missing);
     if (!f)
         return;
-    finding_expected(p, f, "an end at or below %" PRIu64, s->view->src->size);
-    finding_actual(p, f, "%" PRIu64, n->off + n->len);
+    finding_expected(p, f, "an end at or below 0x%" PRIx64, s->view->src->size);
+    finding_actual(p, f, "0x%" PRIx64, n->off + n->len);
     finding_guest_of(f, n);
-    finding_means(p, f, "%s is lost, or %s of it", phrase_guest(probe_arena(p), n->guest_off, n->guest_len),
-                  text_size(probe_arena(p), n->missing));
+    const char *guest = phrase_guest(probe_arena(p), n->guest_off, n->guest_len);
+    if (n->missing >= n->guest_len)
+        finding_means(p, f, "%s is lost", guest);
+    else
+        finding_means(p, f, "%s of %s is lost", text_size(probe_arena(p), n->missing), guest);
     /* QEMU looks at state 6 only and rounds the size of the file up to a sector. */
     if (bat_entry_state(n->raw) == PAYLOAD_PARTIALLY_PRESENT || n->missing < 512)
         finding_stops(f, PEER_HYPERV);

@@ -353,7 +353,8 @@ static void former_grid(struct probe *p, const struct subject *s)
                              "%" PRIu64 " unused %s on the grid of the disk's blocks (offset 0x%" PRIx64
                              " modulo the block size), the first one at 0x%" PRIx64 ": blocks may have been there",
                              g.cells, g.cells == 1 ? "place lies" : "places lie", g.phase, g.first_off);
-    finding_actual(p, f, "%" PRIu64 " places, %" PRIu64 " ranges with a part more", g.cells, g.parts);
+    finding_actual(p, f, "%" PRIu64 " place%s, %" PRIu64 " range%s with a part more", g.cells, plural(g.cells), g.parts,
+                   plural(g.parts));
 }
 
 /* ---- reserved areas, 009 ---- */
@@ -390,7 +391,8 @@ static void describe_area(struct probe *p, struct view *v, struct text *t, const
 {
     uint8_t bytes[SAMPLE_MAX];
     size_t got = 0;
-    text_addf(t, "%s%s: %" PRIu64 " bytes from 0x%" PRIx64, t->len > 0 ? "; " : "", a->name, r->bytes, r->first_off);
+    text_addf(t, "%s%s: %" PRIu64 " byte%s from 0x%" PRIx64, t->len > 0 ? "; " : "", a->name, r->bytes,
+              plural(r->bytes), r->first_off);
     uint64_t len = u64_min(SAMPLE_MAX, a->off + a->len - r->first_off);
     enum status st = view_sample(v, r->first_off, bytes, (size_t)len, &got);
     probe_status(p, st);
@@ -477,7 +479,7 @@ static const struct rule rules[] = {
     {
         .id = "VHDX-FOR-006",
         .scope = SCOPE_VIEW,
-        .needs = NEED_LAYOUT,
+        .needs = NEED_LAYOUT | NEED_BAT,
         .severity = SEVERITY_INFO,
         .repair = REPAIR_CONSENT,
         .spec = "impl",

@@ -180,7 +180,7 @@ static void choice_is_clear(struct probe *p, const struct subject *s)
              "both headers are valid with SequenceNumber 0x%" PRIx64 ", but differ in %s: neither is current",
              a->sequence_number, fields);
     finding_expected(p, f, "different sequence numbers, or equal headers");
-    finding_actual(p, f, "%s differ", fields);
+    finding_actual(p, f, "different %s", fields);
     finding_related(p, f, STRUCTURE_HEADER, 2, HEADER_OFF[1]);
 }
 

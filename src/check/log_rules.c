@@ -240,14 +240,16 @@ static void file_must_grow(struct probe *p, const struct subject *s)
     if (!img->log.has_active || img->replay.fault_totals[REPLAY_FAULT_SIZE_ABSURD] > 0)
         return;
     const struct log_entry *head = &img->log.entries[img->log.active_head];
-    if (head->last_file_off <= img->file_size)
+    uint64_t grown;
+    if (head->last_file_off <= img->file_size || !u64_align_up(head->last_file_off, MIB, &grown))
         return;
     struct finding *f = fail(p, at_scanned_entry(img, img->log.active_head, LOG_FIELD_LAST, 8),
                              "replaying the log makes the file grow by %" PRIu64 " bytes, to LastFileOffset 0x%" PRIx64
-                             " of the newest " LOG_ENTRY,
-                             head->last_file_off - img->file_size, head->last_file_off, LOG_ENTRY_ARGS(head));
+                             " of the newest " LOG_ENTRY "%s",
+                             grown - img->file_size, head->last_file_off, LOG_ENTRY_ARGS(head),
+                             grown == head->last_file_off ? "" : " and the next MiB boundary");
     finding_actual(p, f, "%" PRIu64 " bytes", img->file_size);
-    finding_expected(p, f, "%" PRIu64 " bytes", head->last_file_off);
+    finding_expected(p, f, "%" PRIu64 " bytes", grown);
 }
 
 static void size_absurd(struct probe *p, const struct subject *s)

@@ -197,6 +197,7 @@ static void region_inside_file(struct probe *p, const struct subject *s)
     finding_expected(p, f, "an end at or below 0x%" PRIx64, size);
     if (wraps) {
         finding_stops(f, PEER_HYPERV | PEER_7ZIP);
+        finding_actual(p, f, "0x%" PRIx64 " + 0x%" PRIx32, r->off, r->len);
         return;
     }
     finding_actual(p, f, "0x%" PRIx64, r->off + r->len);
@@ -240,8 +241,8 @@ static void known_regions_required(struct probe *p, const struct subject *s)
     }
     if (n == 0)
         return;
-    struct finding *f =
-        fail(p, at_entry(v, found[0], FIELD_REQUIRED, 4), "region %s: the Required bit is not set", text_str(&names));
+    struct finding *f = fail(p, at_entry(v, found[0], FIELD_REQUIRED, 4), "region%s %s: the Required bit is not set",
+                             plural(n), text_str(&names));
     finding_expected(p, f, "1");
     finding_actual(p, f, "0");
     finding_quirk(f, "qemu");
@@ -436,7 +437,7 @@ static const struct rule rules[] = {
         .title = "region overlaps the header section",
         .why = "The first MiB belongs to identifier, headers and region tables. A program that updates a region there "
                "destroys them.",
-        .means = "guest data is intact as long as nobody writes to this file",
+        .means = "the region is not what it seems, or a write to it destroys headers or region tables",
         .next = "do not attach the disk for writing; vhdxray dump FILE regions --hex",
         .check = region_behind_header_section,
     },
@@ -478,7 +479,7 @@ static const struct rule rules[] = {
         .why =
             "The next entry that a program writes into the log destroys the region. 7-Zip and libvhdi open such a file "
             "without a word.",
-        .means = "guest data is intact as long as nobody writes to this file",
+        .means = "guest data found through the region may be wrong; the next write to the log destroys the region",
         .next = "do not attach the disk for writing; vhdxray dump FILE regions --hex",
         .check = region_clear_of_log,
     },

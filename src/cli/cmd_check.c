@@ -1,20 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `vhdxray check`: every rule over every file. */
-#include <string.h>
-
 #include "cli/cli.h"
-
-/* Looks once more at the host file: what moved while we read it makes the answer doubtful (VHDX-FILE-007). */
-static void look_again(struct image *img)
-{
-    struct host_facts *h = &img->host;
-
-    if (!h->known || file_stat(img->file, &h->info_after) != STATUS_OK)
-        return;
-    h->changed = h->info.size != h->info_after.size || h->info.mtime_sec != h->info_after.mtime_sec ||
-                 h->info.mtime_nsec != h->info_after.mtime_nsec || h->info.inode != h->info_after.inode ||
-                 h->info.device != h->info_after.device;
-}
 
 static bool reaches_threshold(const struct check_result *res, enum fail_on threshold)
 {
@@ -37,7 +23,7 @@ static int check_one(struct run *run, struct session *s)
     struct check_result *res = NULL;
     int code = EXIT_OK;
 
-    enum status st = check_run(s->image, &options, look_again, &res);
+    enum status st = check_run(s->image, &options, image_look_again, &res);
     if (st != STATUS_OK) {
         message("%s: %s", s->path, session_status_text(run, st));
         report_unopened(&run->report, s->path, session_status_text(run, st));

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -17,19 +16,11 @@
 static const uint64_t SPOOL_MAX = (uint64_t)1 << 42;     /* bytes of a piped image: 4 TiB of temporary file */
 static const uint64_t FILE_LIST_MAX = (uint64_t)1 << 27; /* bytes of a list of files */
 
-static uint64_t now_ns(void)
-{
-    struct timespec t = {.tv_sec = 0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
-}
-
 const char *session_status_text(const struct run *run, enum status st)
 {
     if (st == STATUS_LIMIT)
-        return run->deadline_ns != 0 && now_ns() >= run->deadline_ns ? "stopped by --timeout"
-                                                                     : "stopped by --max-memory";
+        return run->deadline_ns != 0 && source_now_ns() >= run->deadline_ns ? "stopped by --timeout"
+                                                                            : "stopped by --max-memory";
     return status_text(st);
 }
 
@@ -99,7 +90,7 @@ int run_begin(struct run *run, const struct options *o, const struct words *file
 {
     *run = (struct run){.options = o};
     if (o->timeout > 0)
-        run->deadline_ns = now_ns() + o->timeout * 1000000000U;
+        run->deadline_ns = source_now_ns() + o->timeout * 1000000000U;
     int code = protect_inputs(run, files);
     if (code == EXIT_OK)
         code = open_search_dirs(run);
@@ -211,11 +202,8 @@ int session_resolve_with(struct run *run, struct session *s, const struct words 
         (void)snprintf(s->message, sizeof(s->message), "%s: %s", s->path, session_status_text(run, st));
         return exit_of_status(st);
     }
-    for (const struct image *i = s->image; i != NULL && i->parent != NULL; i = i->parent->image) {
-        if (i->parent->source != NULL)
-            i->parent->source->deadline_ns = run->deadline_ns;
+    for (const struct image *i = s->image; i != NULL && i->parent != NULL; i = i->parent->image)
         output_protect(&run->output, i->parent->path);
-    }
     return EXIT_OK;
 }
 

@@ -21,7 +21,7 @@ const char *absence_text(enum absence a)
     case ABSENT_NO_REGION:
         return "not in the region table";
     case ABSENT_REGION_UNUSABLE:
-        return "its region lies outside the file";
+        return "it lies outside the file";
     case ABSENT_REGION_SHARED:
         return "its bytes belong to another structure";
     case ABSENT_BAD_SIGNATURE:

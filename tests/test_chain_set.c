@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is whose parent among many files; what a folder of real ones shows is in cli/tree.bats. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/limits.h"
+#include "build.h"
+#include "image/chain_set.h"
+
+/* A file of the set, by numbers: GUID n is n in its first byte. */
+struct member {
+    const char *path;
+    unsigned guid, linkage; /* linkage 0: a dynamic disk */
+    bool hidden;            /* only there to be found */
+    uint64_t inode;         /* 0: none known */
+};
+
+static struct guid guid_of(unsigned n)
+{
+    struct guid g = {.bytes = {(uint8_t)n, (uint8_t)(n >> 8), 1}};
+    return g;
+}
+
+static enum status add(struct chain_set *s, const struct member *m, const struct img *parent)
+{
+    struct img_params p = {.type = m->linkage ? IMG_DIFFERENCING : IMG_DYNAMIC,
+                           .data_write_guid = guid_of(m->guid),
+                           .states = "",
+                           .parent = m->linkage ? parent : NULL};
+    struct host_facts host = {.known = m->inode != 0, .info = {.device = 1, .inode = m->inode}};
+    struct img *img = img_create(&p);
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct source *src = img_source(img);
+    struct image *image = NULL;
+
+    assert_int_equal(image_open(a, src, m->path, &host, NULL, &image), STATUS_OK);
+    if (m->linkage) {
+        image->main->locator.linkage = guid_of(m->linkage);
+        image->main->locator.have_linkage = true;
+        image->main->locator.have_linkage2 = false;
+    }
+    enum status st = chain_set_add(s, m->path, image, !m->hidden, NULL);
+    image_close(image);
+    source_close(src);
+    arena_destroy(a);
+    img_free(img);
+    return st;
+}
+
+static enum status build(struct chain_set *s, const struct member *m, size_t count)
+{
+    struct img *parent = img_create(NULL);
+    enum status st = STATUS_OK;
+    for (size_t i = 0; i < count && st == STATUS_OK; i++)
+        st = add(s, &m[i], parent);
+    img_free(parent);
+    return st;
+}
+
+static void every_kind_of_link(void **state)
+{
+    static const struct member m[] = {
+        {.path = "base", .guid = 1},
+        {.path = "child", .guid = 2, .linkage = 1},
+        {.path = "grandchild", .guid = 3, .linkage = 2},
+        {.path = "orphan", .guid = 4, .linkage = 99},
+        {.path = "x/parent.vhdx", .guid = 5, .hidden = true},
+        {.path = "a", .guid = 6, .linkage = 7},
+        {.path = "b", .guid = 7, .linkage = 6},
+        {.path = "below a", .guid = 8, .linkage = 6},
+        {.path = "self", .guid = 9, .linkage = 9},
+        {.path = "unneeded", .guid = 10, .hidden = true},
+    };
+    static const struct {
+        enum link_verdict verdict;
+        uint32_t parent, depth;
+        bool used, head;
+    } want[] = {
+        {LINK_NOT_NEEDED, CHAIN_NONE, 0, true, false},
+        {LINK_FITS, 0, 1, true, false},
+        {LINK_FITS, 1, 2, true, true},
+        {LINK_MISMATCH, 4, 1, true, true},
+        {LINK_NOT_NEEDED, CHAIN_NONE, 0, true, false},
+        {LINK_CYCLE, 6, 0, true, false},
+        {LINK_CYCLE, 5, 0, true, false},
+        {LINK_FITS, 5, 1, true, true},
+        {LINK_CYCLE, 8, 0, true, false},
+        {LINK_NOT_NEEDED, CHAIN_NONE, 0, false, false},
+    };
+    struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+    (void)state;
+    assert_int_equal(build(&s, m, sizeof(m) / sizeof(m[0])), STATUS_OK);
+    assert_int_equal(chain_set_resolve(&s, NULL, 0), STATUS_OK);
+    for (uint32_t i = 0; i < s.count; i++) {
+        const struct chain_file *f = &s.files[i];
+        assert_string_equal(f->path, m[i].path);
+        assert_int_equal(f->verdict, want[i].verdict);
+        assert_int_equal(f->parent, want[i].parent);
+        assert_int_equal(f->depth, want[i].depth);
+        assert_int_equal(f->used, want[i].used);
+        assert_int_equal(f->head, want[i].head);
+    }
+    assert_int_equal(s.files[0].first_child, 1);
+    assert_int_equal(s.files[5].first_child, 7);
+    arena_destroy(s.arena);
+}
+
+static void one_file_by_two_names(void **state)
+{
+    static const struct member m[] = {
+        {.path = "a", .guid = 1, .inode = 5, .hidden = true},
+        {.path = "b", .guid = 2, .linkage = 1, .inode = 6},
+        {.path = "c", .guid = 1, .inode = 5},
+    };
+    struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+    (void)state;
+    assert_int_equal(build(&s, m, 3), STATUS_OK);
+    assert_int_equal(chain_set_resolve(&s, NULL, 0), STATUS_OK);
+    assert_int_equal(s.files[2].same_as, 0);
+    assert_false(s.files[2].used);
+    assert_true(s.files[0].shown);
+    assert_int_equal(s.files[1].parent, 0);
+    assert_int_equal(s.files[1].also_fits, 0);
+    arena_destroy(s.arena);
+}
+
+static void a_named_parent_is_taken_where_nothing_fits(void **state)
+{
+    static const struct member m[] = {
+        {.path = "child", .guid = 2, .linkage = 99},
+        {.path = "named", .guid = 3, .hidden = true},
+    };
+    static const uint32_t named[] = {1, 1};
+    struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+    (void)state;
+    assert_int_equal(build(&s, m, 2), STATUS_OK);
+    assert_int_equal(chain_set_resolve(&s, named, 2), STATUS_OK);
+    assert_int_equal(s.files[0].verdict, LINK_MISMATCH);
+    assert_int_equal(s.files[0].parent, 1);
+    arena_destroy(s.arena);
+}
+
+static void one_guid_on_all_files(void **state)
+{
+    struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+    struct img *parent = img_create(NULL);
+    struct member m = {.path = "copy", .guid = 1, .linkage = 1};
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(add(&s, &m, parent), STATUS_OK);
+    assert_int_equal(chain_set_resolve(&s, NULL, 0), STATUS_OK);
+    assert_int_equal(s.files[0].verdict, LINK_CYCLE); /* each is the other's parent */
+    assert_int_equal(s.files[1].verdict, LINK_CYCLE);
+    img_free(parent);
+    arena_destroy(s.arena);
+}
+
+static void nothing_at_all(void **state)
+{
+    struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+    (void)state;
+    assert_int_equal(chain_set_resolve(&s, NULL, 0), STATUS_OK);
+    assert_int_equal(chain_set_add(&s, "gone", NULL, true, "no such file"), STATUS_OK);
+    assert_int_equal(chain_set_resolve(&s, NULL, 0), STATUS_OK);
+    assert_int_equal(s.files[0].verdict, LINK_UNKNOWN);
+    assert_string_equal(s.files[0].error, "no such file");
+    arena_destroy(s.arena);
+}
+
+static void verdicts_have_names(void **state)
+{
+    (void)state;
+    for (enum link_verdict v = LINK_NOT_NEEDED; v <= LINK_MISSING; v++)
+        assert_non_null(link_verdict_name(v));
+    assert_true(link_is_good(LINK_FITS) && link_is_good(LINK_FITS_SECOND) && link_is_good(LINK_NOT_NEEDED));
+    assert_false(link_is_good(LINK_MISMATCH) || link_is_good(LINK_MISSING) || link_is_good(LINK_UNKNOWN));
+}
+
+static void memory_that_is_gone(void **state)
+{
+    static const struct member m[] = {
+        {.path = "base", .guid = 1, .inode = 1},
+        {.path = "child", .guid = 2, .linkage = 1, .inode = 2},
+    };
+    bool done = false;
+    (void)state;
+    for (uint64_t n = 1; !done; n++) {
+        struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+        arena_fail_at(s.arena, n, true);
+        enum status st = build(&s, m, 2);
+        if (st == STATUS_OK)
+            st = chain_set_resolve(&s, NULL, 0);
+        done = st == STATUS_OK;
+        assert_true(done || st == STATUS_NO_MEMORY || st == STATUS_LIMIT);
+        assert_true(n < 100);
+        arena_destroy(s.arena);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_of_link),
+        cmocka_unit_test(one_file_by_two_names),
+        cmocka_unit_test(a_named_parent_is_taken_where_nothing_fits),
+        cmocka_unit_test(one_guid_on_all_files),
+        cmocka_unit_test(nothing_at_all),
+        cmocka_unit_test(verdicts_have_names),
+        cmocka_unit_test(memory_that_is_gone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
