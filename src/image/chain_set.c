@@ -207,8 +207,10 @@ static enum status build_indices(const struct chain_set *s, struct indices *ret)
         .guids = arena_array(s->arena, s->count, sizeof(*x.guids)),
         .names = arena_array(s->arena, s->count, sizeof(*x.names)),
     };
-    if (!x.guids || !x.names)
-        return arena_status(s->arena);
+    if (!x.guids || !x.names) {
+        enum status st = arena_status(s->arena);
+        return st != STATUS_OK ? st : STATUS_NO_MEMORY;
+    }
     for (uint32_t i = 0; i < s->count; i++) {
         const struct chain_file *f = &s->files[i];
         struct index_entry e = {.guid = &f->data_write_guid, .name = base_name(f->path), .file = i};

@@ -57,7 +57,8 @@ static void linkage_text(struct report *r, const struct chain_file *f)
 
 static void bad_link_text(struct report *r, const struct chain_set *s, const struct chain_file *f)
 {
-    const struct chain_file *p = f->parent != CHAIN_NONE ? &s->files[f->parent] : NULL;
+    /* The verdicts that speak of the parent have one. */
+    const struct chain_file *p = f->parent != CHAIN_NONE ? &s->files[f->parent] : f;
     char buf[GUID_TEXT_SIZE];
 
     switch (f->verdict) {
