@@ -4,6 +4,7 @@
 
     make_big.py hole FILE       the block allocation table is a hole: no block present
     make_big.py full FILE       every block present, each in its own place; the file is 64 TiB, nearly all of it a hole
+    make_big.py shuffled FILE   the same, but no block lies behind its neighbour
 
 A writer of its own, so that speed and verdicts are not measured on what our encoders think is right. `full` holds 537 MB
 of table and needs a file system with files above 64 TiB: tmpfs has them, ext4 ends at 16 TiB.
@@ -68,24 +69,28 @@ def metadata():
     return table.ljust(64 * KIB, b"\0") + data
 
 
-def write(path, full):
+def write(path, kind):
     with open(path, "wb") as f:
         for at, data in ((0, b"vhdxfile" + "vhdxray tests".encode("utf-16-le")), (0x10000, header(1)), (0x20000, header(2)),
                          (0x30000, regions()), (0x40000, regions()), (METADATA, metadata())):
             f.seek(at)
             f.write(data)
-        if full:
+        if kind != "hole":
             f.seek(BAT)
             for first in range(0, BLOCKS, CHUNK):
-                at = PAYLOAD + first * BLOCK
-                row = array.array("Q", range(at | FULLY_PRESENT, (at + CHUNK * BLOCK) | FULLY_PRESENT, BLOCK))
+                if kind == "full":
+                    at = PAYLOAD + first * BLOCK
+                    row = array.array("Q", range(at | FULLY_PRESENT, (at + CHUNK * BLOCK) | FULLY_PRESENT, BLOCK))
+                else:
+                    row = array.array("Q", (PAYLOAD + b * 0x9E3779B1 % BLOCKS * BLOCK | FULLY_PRESENT
+                                            for b in range(first, first + CHUNK)))  # odd: each place is taken once
                 if first + CHUNK < BLOCKS:
                     row.append(0)                       # the chunk's sector bitmap: none, no parent
                 f.write(row.tobytes())
-        f.truncate(PAYLOAD + (BLOCKS * BLOCK if full else 0))
+        f.truncate(PAYLOAD + (BLOCKS * BLOCK if kind != "hole" else 0))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] not in ("hole", "full") or sys.byteorder != "little":
+    if len(sys.argv) != 3 or sys.argv[1] not in ("hole", "full", "shuffled") or sys.byteorder != "little":
         sys.exit(__doc__)
-    write(sys.argv[2], sys.argv[1] == "full")
+    write(sys.argv[2], sys.argv[1])

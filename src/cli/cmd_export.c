@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/checked.h"
 #include "cli/guest_session.h"
 #include "cli/raw_output.h"
 #include "image/chain.h"
@@ -48,13 +49,14 @@ static int copy(struct run *run, struct guest_session *gs, struct raw_output *ou
         st = guest_walk_peek(walk, &piece, &more);
         if (st != STATUS_OK || !more)
             break;
-        st = guest_walk_take(walk, piece.len, &bytes, guest_fault_list_note, &gs->faults, NULL);
+        uint64_t step = u64_min(piece.len, PROGRESS_STEP_MOST);
+        st = guest_walk_take(walk, step, &bytes, guest_fault_list_note, &gs->faults, NULL);
         if (st != STATUS_OK)
             break;
         errno = 0;
-        wrote = bytes != NULL ? raw_output_data(out, piece.off, bytes, piece.len) : raw_output_zeros(out, piece.len);
+        wrote = bytes != NULL ? raw_output_data(out, piece.off, bytes, step) : raw_output_zeros(out, step);
         error = errno;
-        in_time = progress_step(&progress, piece.len);
+        in_time = progress_step(&progress, step);
     }
     progress_end(&progress);
     if (!wrote) {

@@ -13,7 +13,6 @@
 #include "report/guest.h"
 
 enum { BUFFER = 256 * 1024 };
-static const uint64_t ZERO_STEP = (uint64_t)64 << 20; /* zeros digested between two looks at the clock */
 
 static struct digest_set algorithms; /* of this run */
 
@@ -29,7 +28,7 @@ struct job {
 static enum status add_zeros(struct job *j, uint64_t len)
 {
     while (len > 0) {
-        uint64_t step = u64_min(len, ZERO_STEP);
+        uint64_t step = u64_min(len, PROGRESS_STEP_MOST);
         j->failed = j->failed || !digest_zeros(&j->digest, step);
         if (!progress_step(&j->progress, step))
             return STATUS_LIMIT;

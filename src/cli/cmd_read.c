@@ -32,7 +32,7 @@ static int copy(struct run *run, struct guest_session *gs, uint64_t off, uint64_
         st = guest_walk_peek(walk, &piece, &more);
         if (st != STATUS_OK || !more)
             break;
-        uint64_t step = u64_min(piece.len, (uint64_t)1 << 30); /* zeros may be many: the clock must be asked */
+        uint64_t step = u64_min(piece.len, PROGRESS_STEP_MOST);
         st = guest_walk_take(walk, step, &bytes, guest_fault_list_note, &gs->faults, NULL);
         if (st != STATUS_OK || (!salvage && gs->faults.total > 0))
             break;

@@ -48,6 +48,9 @@ int guest_session_look_again(struct guest_session *gs);
 
 /* ---- progress.c ---- */
 
+/* Bytes between two steps: zeros can be many in one piece, and what is done with them takes its time. */
+static const uint64_t PROGRESS_STEP_MOST = (uint64_t)64 << 20;
+
 struct progress {
     bool shown, on_screen;
     const char *what; /* "export" */

@@ -9,7 +9,6 @@
 
 static const uint64_t SECOND_NS = 1000000000;
 static const uint64_t INTERVAL_NS = 200000000;
-static const uint64_t LINE_BUDGET = 65536; /* bytes of memory for one line */
 
 struct progress progress_begin(const struct run *run, const char *what, uint64_t total)
 {
@@ -30,7 +29,7 @@ struct progress progress_begin(const struct run *run, const char *what, uint64_t
 
 static void show(struct progress *p, uint64_t now)
 {
-    struct arena *a = arena_create(LINE_BUDGET);
+    struct arena *a = arena_create((uint64_t)64 * 1024);
     uint64_t percent10 = p->total > 0 ? (uint64_t)((double)p->done / (double)p->total * 1000) : 1000;
     double seconds = (double)(now - p->start_ns) / (double)SECOND_NS;
     double rate = seconds > 0 ? (double)p->done / seconds : 0;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Links are looked up in two sorted indices: DataWriteGuids, and file names without regard to ASCII case. A GUID that
- * fits decides; a name alone makes nobody a parent, it only tells whom the child probably meant when no GUID fits.
+ * Who is whose parent. Links are looked up by DataWriteGuid, and by file name (image/chain_lookup.h). A GUID that fits
+ * decides; a name alone makes nobody a parent, it only tells whom the child probably meant when no GUID fits.
  *
  * Every file has at most one parent, so following parents from each file ends at a file without one or in a cycle. All
  * of that is done with marks in one pass, however long the chains are.
  */
 #include "image/chain_set.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "image/chain.h"
+#include "image/chain_lookup.h"
 
 const char *link_verdict_name(enum link_verdict v)
 {
@@ -112,188 +112,6 @@ enum status chain_set_add(struct chain_set *s, const char *path, const struct im
     return STATUS_OK;
 }
 
-/* ---- one file under several names ---- */
-
-struct identity_entry {
-    uint64_t device, inode;
-    uint32_t file;
-};
-
-static int compare_identities(const void *pa, const void *pb)
-{
-    const struct identity_entry *a = pa, *b = pb;
-    if (a->device != b->device)
-        return a->device < b->device ? -1 : 1;
-    if (a->inode != b->inode)
-        return a->inode < b->inode ? -1 : 1;
-    return (a->file > b->file) - (a->file < b->file);
-}
-
-static enum status find_same(struct chain_set *s)
-{
-    struct identity_entry *e = arena_array(s->arena, s->count, sizeof(*e));
-    uint32_t n = 0, first = 0;
-    if (!e)
-        return arena_status(s->arena);
-    for (uint32_t i = 0; i < s->count; i++) {
-        if (s->files[i].known)
-            e[n++] = (struct identity_entry){s->files[i].device, s->files[i].inode, i};
-    }
-    qsort(e, n, sizeof(*e), compare_identities);
-    for (uint32_t i = 1; i < n; i++) {
-        if (e[i].device != e[first].device || e[i].inode != e[first].inode) {
-            first = i;
-            continue;
-        }
-        s->files[e[i].file].same_as = e[first].file;
-        s->files[e[first].file].shown = s->files[e[first].file].shown || s->files[e[i].file].shown;
-        s->files[e[i].file].shown = false;
-    }
-    return STATUS_OK;
-}
-
-/* ---- looking up ---- */
-
-enum { COPIES_MOST = 1000 }; /* files with one GUID that are looked at; nothing more is learnt from the rest */
-
-struct index_entry {
-    const struct guid *guid;
-    const char *name; /* of the file, without folders */
-    uint32_t file;
-};
-
-struct indices {
-    struct index_entry *guids, *names;
-    uint32_t guid_count, name_count;
-};
-
-static int compare_guids(const void *pa, const void *pb)
-{
-    const struct index_entry *a = pa, *b = pb;
-    int c = memcmp(a->guid, b->guid, sizeof(*a->guid));
-    return c ? c : (a->file > b->file) - (a->file < b->file);
-}
-
-static int lower(int c)
-{
-    return c >= 'A' && c <= 'Z' ? c + 32 : c;
-}
-
-static int compare_text(const char *a, const char *b)
-{
-    while (*a && lower((unsigned char)*a) == lower((unsigned char)*b)) {
-        a++;
-        b++;
-    }
-    return lower((unsigned char)*a) - lower((unsigned char)*b);
-}
-
-static int compare_names(const void *pa, const void *pb)
-{
-    const struct index_entry *a = pa, *b = pb;
-    int c = compare_text(a->name, b->name);
-    return c ? c : (a->file > b->file) - (a->file < b->file);
-}
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-static enum status build_indices(const struct chain_set *s, struct indices *ret)
-{
-    struct indices x = {
-        .guids = arena_array(s->arena, s->count, sizeof(*x.guids)),
-        .names = arena_array(s->arena, s->count, sizeof(*x.names)),
-    };
-    if (!x.guids || !x.names) {
-        enum status st = arena_status(s->arena);
-        return st != STATUS_OK ? st : STATUS_NO_MEMORY;
-    }
-    for (uint32_t i = 0; i < s->count; i++) {
-        const struct chain_file *f = &s->files[i];
-        struct index_entry e = {.guid = &f->data_write_guid, .name = base_name(f->path), .file = i};
-        if (f->same_as != CHAIN_NONE)
-            continue;
-        if (f->have_data_write_guid)
-            x.guids[x.guid_count++] = e;
-        x.names[x.name_count++] = e;
-    }
-    qsort(x.guids, x.guid_count, sizeof(*x.guids), compare_guids);
-    qsort(x.names, x.name_count, sizeof(*x.names), compare_names);
-    *ret = x;
-    return STATUS_OK;
-}
-
-/* First entry that is not below key by `compare`, whose last criterion is the file: 0 in the key. */
-static uint32_t lower_bound(const struct index_entry *e, uint32_t count, const struct index_entry *key,
-                            int (*compare)(const void *, const void *))
-{
-    uint32_t low = 0, high = count;
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        if (compare(&e[mid], key) < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
-static bool has_name(const struct chain_file *child, const char *path)
-{
-    for (int i = 0; i < 3; i++) {
-        if (child->names[i] && compare_text(child->names[i], base_name(path)) == 0)
-            return true;
-    }
-    return false;
-}
-
-/*
- * The file whose DataWriteGuid is g. Of several (copies) one that has the name the child remembers, then the first one;
- * the child itself only when nobody else fits.
- */
-static uint32_t find_guid(const struct chain_set *s, const struct indices *x, uint32_t child, const struct guid *g,
-                          uint32_t *ret_others)
-{
-    struct index_entry key = {.guid = g, .file = 0};
-    uint32_t i = lower_bound(x->guids, x->guid_count, &key, compare_guids);
-    uint32_t best = CHAIN_NONE, others = 0;
-    bool best_named = false, self = false;
-    for (; i < x->guid_count && guid_equal(x->guids[i].guid, g); i++) {
-        uint32_t file = x->guids[i].file;
-        bool named = has_name(&s->files[child], s->files[file].path);
-        if (file == child) {
-            self = true;
-            continue;
-        }
-        if (best == CHAIN_NONE || (named && !best_named)) {
-            best = file;
-            best_named = named;
-        }
-        if (++others == COPIES_MOST)
-            break;
-    }
-    *ret_others = best != CHAIN_NONE ? others - 1 : 0;
-    return best == CHAIN_NONE && self ? child : best;
-}
-
-static uint32_t find_name(const struct chain_set *s, const struct indices *x, uint32_t child)
-{
-    for (int n = 0; n < 3; n++) {
-        struct index_entry key = {.name = s->files[child].names[n], .file = 0};
-        if (!key.name)
-            continue;
-        uint32_t i = lower_bound(x->names, x->name_count, &key, compare_names);
-        for (; i < x->name_count && compare_text(x->names[i].name, key.name) == 0; i++) {
-            if (x->names[i].file != child)
-                return x->names[i].file;
-        }
-    }
-    return CHAIN_NONE;
-}
-
 /* ---- links ---- */
 
 static bool is_linkage(const struct chain_file *child, const struct guid *g)
@@ -318,7 +136,7 @@ static void mismatch(struct chain_set *s, struct chain_file *child, uint32_t par
         child->near_miss = "the parent's Virtual Disk ID";
 }
 
-static void find_parent(struct chain_set *s, const struct indices *x, uint32_t i)
+static void find_parent(struct chain_set *s, const struct chain_index *x, uint32_t i)
 {
     struct chain_file *f = &s->files[i];
     uint32_t parent = CHAIN_NONE;
@@ -329,9 +147,9 @@ static void find_parent(struct chain_set *s, const struct indices *x, uint32_t i
     }
     f->verdict = LINK_FITS;
     if (f->have_linkage)
-        parent = find_guid(s, x, i, &f->linkage, &f->also_fits);
+        parent = chain_lookup_guid(s, x, i, &f->linkage, &f->also_fits);
     if (parent == CHAIN_NONE && f->have_linkage2) {
-        parent = find_guid(s, x, i, &f->linkage2, &f->also_fits);
+        parent = chain_lookup_guid(s, x, i, &f->linkage2, &f->also_fits);
         f->verdict = LINK_FITS_SECOND;
     }
     if (parent != CHAIN_NONE) {
@@ -341,7 +159,7 @@ static void find_parent(struct chain_set *s, const struct indices *x, uint32_t i
             f->verdict = LINK_SECTOR_SIZE;
         return;
     }
-    parent = find_name(s, x, i);
+    parent = chain_lookup_name(s, x, i);
     if (parent != CHAIN_NONE)
         mismatch(s, f, parent);
     else
@@ -428,10 +246,10 @@ static void make_tree(struct chain_set *s)
 
 enum status chain_set_resolve(struct chain_set *s, const uint32_t *named, uint32_t named_count)
 {
-    struct indices x;
-    enum status st = find_same(s);
+    struct chain_index x = {.guid_count = 0};
+    enum status st = chain_lookup_same(s);
     if (st == STATUS_OK)
-        st = build_indices(s, &x);
+        st = chain_lookup_open(s, &x);
     if (st != STATUS_OK)
         return st;
     for (uint32_t i = 0; i < s->count; i++) {

@@ -23,6 +23,14 @@ static bool is_unreadable(const struct chain_file *f)
     return f->error != NULL || !f->have_data_write_guid;
 }
 
+/* The file that is, or could be meant to be, the parent; one without anything when there is none. */
+static const struct chain_file *parent_of(const struct chain_set *s, const struct chain_file *f)
+{
+    static const struct chain_file nobody = {.path = "no file"};
+
+    return f->parent != CHAIN_NONE ? &s->files[f->parent] : &nobody;
+}
+
 /* ---- text ---- */
 
 static void indent(struct report *r, uint32_t level)
@@ -55,20 +63,22 @@ static void linkage_text(struct report *r, const struct chain_file *f)
         out_printf(r, " or %s", guid_text(&f->linkage2, second));
 }
 
-static void bad_link_text(struct report *r, const struct chain_set *s, const struct chain_file *f)
+static void link_text(struct report *r, const struct chain_set *s, const struct chain_file *f)
 {
-    /* The verdicts that speak of the parent have one. */
-    const struct chain_file *p = f->parent != CHAIN_NONE ? &s->files[f->parent] : f;
+    const struct chain_file *p = parent_of(s, f);
+    struct arena *a = report_scratch(r);
     char buf[GUID_TEXT_SIZE];
 
     switch (f->verdict) {
     case LINK_MISSING:
-        out_printf(r, "MISSING PARENT: no file here has ");
+        out_paint(r, PAINT_ERROR, "MISSING PARENT", 0);
+        out_printf(r, ": no file here has ");
         linkage_text(r, f);
         paths_text(r, f);
         break;
     case LINK_MISMATCH:
-        out_printf(r, "WRONG PARENT: it was made from ");
+        out_paint(r, PAINT_ERROR, "WRONG PARENT", 0);
+        out_printf(r, ": it was made from ");
         linkage_text(r, f);
         out_printf(r, "; ");
         out_safe(r, p->path);
@@ -77,26 +87,37 @@ static void bad_link_text(struct report *r, const struct chain_set *s, const str
             out_printf(r, " (what it looks for is %s)", f->near_miss);
         break;
     case LINK_SECTOR_SIZE:
-        out_printf(r, "WRONG PARENT: sectors of %u bytes, those of ", f->logical_sector_size);
+        out_paint(r, PAINT_ERROR, "WRONG PARENT", 0);
+        out_printf(r, ": sectors of %u bytes, those of ", f->logical_sector_size);
         out_safe(r, p->path);
         out_printf(r, " have %u", p->logical_sector_size);
         break;
     case LINK_UNREADABLE:
-        out_printf(r, "UNREADABLE PARENT: ");
+        out_paint(r, PAINT_ERROR, "UNREADABLE PARENT", 0);
+        out_printf(r, ": ");
         out_safe(r, p->path);
         break;
     case LINK_CYCLE:
-        out_printf(r, "CYCLE: its parent ");
+        out_paint(r, PAINT_ERROR, "CYCLE", 0);
+        out_printf(r, ": its parent ");
         out_safe(r, p->path);
         out_printf(r, " descends from it (DataWriteGuid %s)", guid_or(&f->linkage, f->have_linkage, buf));
         break;
     case LINK_TOO_DEEP:
-        out_printf(r, "TOO DEEP: %" PRIu32 " files above it", f->depth);
+        out_paint(r, PAINT_ERROR, "TOO DEEP", 0);
+        out_printf(r, ": %" PRIu32 " files above it", f->depth);
+        break;
+    case LINK_FITS:
+    case LINK_FITS_SECOND:
+        out_printf(r, "parent fits: %s %s is the DataWriteGuid of ",
+                   f->verdict == LINK_FITS ? "parent_linkage" : "parent_linkage2",
+                   guid_text(f->verdict == LINK_FITS ? &f->linkage : &f->linkage2, buf));
+        out_safe(r, p->path);
+        if (f->also_fits > 0)
+            out_printf(r, ", and of %s", count_noun(a, f->also_fits, "other file"));
         break;
     case LINK_UNKNOWN:
     case LINK_NOT_NEEDED:
-    case LINK_FITS:
-    case LINK_FITS_SECOND:
         break;
     }
 }
@@ -124,20 +145,14 @@ static void file_text(struct report *r, const struct chain_set *s, const struct 
         out_printf(r, ", DataWriteGuid %s", guid_or(&f->data_write_guid, f->have_data_write_guid, buf));
         if (f->log_state != LOG_STATE_EMPTY)
             out_printf(r, ", log %s", f->log_state == LOG_STATE_DIRTY ? "dirty" : "invalid");
-        if (f->verdict == LINK_FITS_SECOND)
-            out_printf(r, ", fits by parent_linkage2");
-        if (f->also_fits > 0)
-            out_printf(r, ", %s with the parent's DataWriteGuid", count_noun(a, f->also_fits, "other file"));
         if (f->head && f->type == DISK_DIFFERENCING)
             out_printf(r, ", head");
     }
     out_printf(r, "\n");
-    if (!link_is_good(f->verdict) && f->verdict != LINK_UNKNOWN) {
+    if (f->type == DISK_DIFFERENCING) {
         indent(r, level + 2);
-        if (r->color)
-            out_printf(r, "\x1b[1;31m");
-        bad_link_text(r, s, f);
-        out_printf(r, r->color ? "\x1b[0m\n" : "\n");
+        link_text(r, s, f);
+        out_printf(r, "\n");
     }
 }
 
@@ -213,7 +228,7 @@ static void chain_text(struct report *r, const struct chain_set *s)
 static void put_parent(struct report *r, const struct chain_set *s, const struct chain_file *f)
 {
     struct json *j = &r->json;
-    const struct chain_file *p = f->parent != CHAIN_NONE ? &s->files[f->parent] : NULL;
+    const struct chain_file *p = parent_of(s, f);
     cJSON *paths;
 
     if (f->type != DISK_DIFFERENCING) {
@@ -223,7 +238,7 @@ static void put_parent(struct report *r, const struct chain_set *s, const struct
     paths = json_object(j);
     json_begin(j, "parent", '{');
     element_text(r, "verdict", link_verdict_name(f->verdict));
-    if (p != NULL)
+    if (f->parent != CHAIN_NONE)
         element_path(r, p->path);
     else
         element_null(r, "path");
@@ -238,7 +253,7 @@ static void put_parent(struct report *r, const struct chain_set *s, const struct
         json_put_null(j, linkage, "parent_linkage2");
     json_line(j, "expected", linkage);
     cJSON *actual = json_object(j);
-    if (p != NULL && p->have_data_write_guid)
+    if (p->have_data_write_guid)
         json_put_guid(j, actual, "data_write_guid", &p->data_write_guid);
     else
         json_put_null(j, actual, "data_write_guid");

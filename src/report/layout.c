@@ -178,7 +178,7 @@ static enum status merge(struct layout *l, struct file_order *order)
 {
     const struct layout_map *map = l->view->layout;
     const uint64_t fixed = layout_map_fixed_count(map);
-    struct placed_blocks b = {0};
+    struct placed_blocks b = {.blocks = 0};
     bool more = order != NULL;
     uint64_t i = 0;
 

@@ -195,7 +195,7 @@ setup() {
     expect 1 $'\x1b[1;31mCORRUPT\x1b[0m'
     vx check --color never corrupt.vhdx
     lacks $'\x1b'
-    if command -v script >/dev/null; then
+    if script -qec true /dev/null >/dev/null 2>&1; then # there are pseudo-terminals here
         run script -qec "'$VHDXRAY' check corrupt.vhdx" /dev/null
         expect 1 $'\x1b[1;31mCORRUPT'
         run env NO_COLOR=1 script -qec "'$VHDXRAY' check corrupt.vhdx" /dev/null
