@@ -35,7 +35,7 @@
 
 enum {
     BLOCK_ALIGN = 16,
-    CHUNK_FIRST = 16 * 1024, /* most images need little */
+    CHUNK_FIRST = 4 * 1024,  /* many need little */
     CHUNK_MOST = 256 * 1024, /* a block that does not fit wastes at most ARENA_LARGE of it */
     GROW_FIRST = 16,         /* elements of an array that starts to grow */
 };

@@ -46,3 +46,8 @@ uint32_t crc32c_structure(struct span s)
     crc = crc32c(crc, zero_field, sizeof(zero_field));
     return crc32c(crc, s.ptr + 8, s.len - 8);
 }
+
+uint32_t crc32c_structure_front(struct span s, uint64_t len)
+{
+    return s.len < 8 ? 0 : crc32c_zeros(crc32c_structure(s), len - s.len);
+}

@@ -21,5 +21,7 @@ uint32_t crc32c_zeros(uint32_t crc, uint64_t len);
 
 /* CRC of a structure whose u32 at offset 4 counts as zero while computing. 0 for a span shorter than 8 bytes. */
 uint32_t crc32c_structure(struct span s);
+/* The same for a structure of len bytes of which s is the front, and the rest zeros. s.len <= len. */
+uint32_t crc32c_structure_front(struct span s, uint64_t len);
 
 #endif

@@ -23,14 +23,10 @@ void guid_store(uint8_t *p, const struct guid *g)
     memcpy(p, g->bytes, sizeof(g->bytes));
 }
 
-bool guid_equal(const struct guid *a, const struct guid *b)
-{
-    return guid_compare(a, b) == 0;
-}
-
 bool guid_is_nil(const struct guid *g)
 {
-    return span_is_zero(span_of(g->bytes, sizeof(g->bytes)));
+    static const struct guid nil;
+    return guid_equal(g, &nil);
 }
 
 int guid_compare(const struct guid *a, const struct guid *b)

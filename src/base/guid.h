@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/span.h"
 
@@ -16,7 +17,16 @@ enum { GUID_TEXT_SIZE = 37 }; /* 36 characters and the NUL */
 
 struct guid guid_load(const uint8_t *p);
 void guid_store(uint8_t *p, const struct guid *g);
-bool guid_equal(const struct guid *a, const struct guid *b);
+/* Tables are searched for GUIDs so often that a call of memcmp() for each would be what a check mostly does. */
+static inline bool guid_equal(const struct guid *a, const struct guid *b)
+{
+    uint64_t x[2], y[2];
+    memcpy(&x[0], a->bytes, sizeof(x[0]));
+    memcpy(&y[0], b->bytes, sizeof(y[0]));
+    memcpy(&x[1], a->bytes + 8, sizeof(x[1]));
+    memcpy(&y[1], b->bytes + 8, sizeof(y[1]));
+    return x[0] == y[0] && x[1] == y[1];
+}
 bool guid_is_nil(const struct guid *g);
 int guid_compare(const struct guid *a, const struct guid *b); /* as memcmp; for sorting */
 

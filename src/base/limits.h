@@ -49,6 +49,12 @@ static const uint64_t LIMIT_LOCATOR_TEXT = (uint64_t)2 << 20;
 /* Things listed one by one in a report for each kind (gaps, changed pages, orphan sectors); sums stay exact beyond. */
 static const uint64_t LIMIT_LISTED = 64;
 
+/* Further findings of one rule that the HTML page has rows for, each with its bytes; sums stay exact beyond. */
+static const uint64_t LIMIT_HTML_FINDINGS = 100;
+
+/* Parts that a map of a file or of a guest's disk is drawn with: rows of 64 cells that fit on a screen. */
+static const uint32_t LIMIT_MAP_BINS = 1024;
+
 /* Runs of blocks held at a time (16 bytes each, twice) while they are put in the order of the file; more take more passes. */
 static const uint64_t LIMIT_ORDERED_RUNS = (uint64_t)1 << 21;
 
@@ -64,5 +70,37 @@ static const uint64_t LIMIT_HOLE_QUESTIONS = (uint64_t)1 << 14;
 /* Descriptors of stale log entries that are looked at for the history, and logged pages that are compared with today's. */
 static const uint64_t LIMIT_STALE_DESCRIPTORS = (uint64_t)1 << 16;
 static const uint64_t LIMIT_STALE_PAGES = 4096;
+
+/* Things of one kind that `carve` keeps; a hostile file could have a signature in each of its pages. All are counted. */
+static const uint64_t LIMIT_CARVED_ITEMS = (uint64_t)1 << 18;
+/* Of these, region tables and metadata regions whose bytes are read once more to be decoded: 64 KiB and more for each. */
+static const uint64_t LIMIT_CARVED_DECODED = 1024;
+/* Geometries, and tables that look like a BAT, that are tried on each other: each pair is a walk over the table. */
+static const uint64_t LIMIT_CARVED_GEOMETRIES = 8;
+static const uint64_t LIMIT_CARVED_BATS = 32;
+/* Bytes that such a walk may take. */
+static const uint64_t LIMIT_CARVED_TRIAL = (uint64_t)64 << 20;
+/* Log rings looked at besides the one of the current header. */
+static const uint64_t LIMIT_CARVED_RINGS = 4096;
+/* 1 MiB units of a file (1 PiB) that `carve` looks at: some bits of memory for each. */
+static const uint64_t LIMIT_CARVED_UNITS = (uint64_t)1 << 30;
+
+/* Times repair checks the stage and mends it further; each time one phase is done, or as many findings as below. */
+enum { LIMIT_REPAIR_ROUNDS = 96 };
+/* Findings kept per rule while repair is planned. Those beyond come in the next round. */
+static const uint64_t LIMIT_REPAIR_FINDINGS = (uint64_t)1 << 14;
+/* Bytes of blocks that one repair copies to a place of their own (VHDX-BAT-016); a BAT can name one block 2^26 times. */
+static const uint64_t LIMIT_REPAIR_COPIED = (uint64_t)64 << 30;
+/* Longest change whose old and new bytes are read to print a checksum of them. */
+static const uint64_t LIMIT_PLAN_DIGEST = (uint64_t)64 << 20;
+
+/*
+ * Where lost metadata and a lost BAT are looked for: 1 MiB units with data in the front of the file, where every writer puts
+ * them, and in all of it when nothing is found there. Each costs a read of 4 KiB.
+ */
+static const uint64_t LIMIT_LOST_FRONT_UNITS = 2048;
+static const uint64_t LIMIT_LOST_UNITS = (uint64_t)1 << 22;
+/* Metadata regions and tables that look like a BAT, of which all pairs are tried; a trial surveys the BAT. */
+enum { LIMIT_LOST_METADATA = 8, LIMIT_LOST_BATS = 16 };
 
 #endif

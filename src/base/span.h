@@ -41,4 +41,13 @@ static inline bool span_is_zero(struct span s)
     return span_find_nonzero(s, 0) == s.len;
 }
 
+/* The byte at i of a span behind which only zeros follow. */
+static inline uint8_t span_byte_or_zero(struct span s, size_t i)
+{
+    return i < s.len ? s.ptr[i] : 0;
+}
+
+/* True when they differ in nothing but zeros at the end of one of them. */
+bool span_equal_but_zeros(struct span a, struct span b);
+
 #endif

@@ -12,7 +12,7 @@
 #include "base/checked.h"
 #include "base/utf16.h"
 
-enum { TEXT_FIRST = 64 };
+enum { TEXT_FIRST = 64, TEXT_BRIEF = 256 };
 
 /* Room for len more bytes and the NUL. */
 static bool make_room(struct text *t, size_t len)
@@ -61,19 +61,20 @@ void text_add(struct text *t, const char *s)
 
 void text_vaddf(struct text *t, const char *fmt, va_list ap)
 {
-    va_list measure;
+    char brief[TEXT_BRIEF]; /* nearly all texts fit, and need not be made twice */
+    va_list again;
 
-    va_copy(measure, ap);
-    int len = vsnprintf(NULL, 0, fmt, measure);
-    va_end(measure);
-    if (len < 0) {
+    va_copy(again, ap);
+    int len = vsnprintf(brief, sizeof(brief), fmt, ap);
+    if (len < 0)
         t->failed = true;
-        return;
+    else if ((size_t)len < sizeof(brief))
+        text_add_bytes(t, brief, (size_t)len);
+    else if (make_room(t, (size_t)len)) {
+        (void)vsnprintf(t->str + t->len, (size_t)len + 1, fmt, again);
+        t->len += (size_t)len;
     }
-    if (len == 0 || !make_room(t, (size_t)len))
-        return;
-    (void)vsnprintf(t->str + t->len, (size_t)len + 1, fmt, ap);
-    t->len += (size_t)len;
+    va_end(again);
 }
 
 void text_addf(struct text *t, const char *fmt, ...)

@@ -19,15 +19,14 @@
 #include <unistd.h>
 
 #include "base/checked.h"
-#include "base/text.h"
+#include "base/span.h"
+#include "io/host.h"
 #include "io/source.h"
 
 enum {
     SPOOL_BUFFER = 64 * 1024,
-    SPOOL_BLOCK = 4096,                /* zero blocks of this size are not written */
-    MESSAGE_NAME_MOST = 160,           /* bytes of a file name in a message */
-    MESSAGE_ARENA = 16 * 6 * PATH_MAX, /* an escaped name doubles its buffer until it fits */
-    PREAD_MOST = 1 << 30,              /* Linux transfers less than 2 GiB per call */
+    SPOOL_BLOCK = 4096,   /* zero blocks of this size are not written */
+    PREAD_MOST = 1 << 30, /* Linux transfers less than 2 GiB per call */
 };
 
 struct file_source {
@@ -36,51 +35,6 @@ struct file_source {
     bool no_seek_data; /* the file system cannot tell holes: everything is data */
     struct file_info info;
 };
-
-/* "web.vhdx: is a directory, not a disk image". The name is escaped; of a very long one the end is shown. */
-static void say(char *message, size_t size, const char *name, const char *what)
-{
-    struct arena *a = arena_create(MESSAGE_ARENA);
-    const char *shown = a != NULL ? text_printable(a, name, strlen(name)) : "";
-    size_t len = strlen(shown);
-    const char *cut = "";
-
-    if (len > MESSAGE_NAME_MOST) {
-        shown += len - MESSAGE_NAME_MOST;
-        while (((unsigned char)*shown & 0xc0) == 0x80) /* not inside a UTF-8 sequence */
-            shown++;
-        cut = "...";
-    }
-    snprintf(message, size, "%s%s: %s", cut, *shown != '\0' ? shown : "file", what);
-    arena_destroy(a);
-}
-
-/* As say(), with the host's words for an errno, in lower case like every other message. */
-static void say_errno(char *message, size_t size, const char *name, const char *prefix, int error)
-{
-    char buf[128];
-    char what[256];
-    const char *words = strerror_r(error, buf, sizeof(buf));
-    char first = words[0];
-
-    if (first >= 'A' && first <= 'Z')
-        first = (char)(first - 'A' + 'a');
-    snprintf(what, sizeof(what), "%s%c%s", prefix, first, first != '\0' ? words + 1 : "");
-    say(message, size, name, what);
-}
-
-static enum status status_of_errno(int error)
-{
-    switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-        return STATUS_NOT_FOUND;
-    case ENOMEM:
-        return STATUS_NO_MEMORY;
-    default:
-        return STATUS_IO;
-    }
-}
 
 static enum status file_read(struct source *s, uint64_t off, void *buf, size_t len)
 {
@@ -145,56 +99,6 @@ static void file_close(struct source *s)
 
 static const struct source_ops file_ops = {.read = file_read, .next_data = file_next_data, .close = file_close};
 
-/* NULL for the kinds that can hold an image. */
-static const char *unsuitable(mode_t mode)
-{
-    switch (mode & S_IFMT) {
-    case S_IFREG:
-    case S_IFBLK:
-        return NULL;
-    case S_IFDIR:
-        return "is a directory, not a disk image";
-    case S_IFIFO:
-        return "is a named pipe, not a disk image";
-    case S_IFSOCK:
-        return "is a socket, not a disk image";
-    case S_IFCHR:
-        return "is a character device, not a disk image";
-    case S_IFLNK:
-        return "is a symbolic link, and those are not followed here";
-    default:
-        return "is neither a regular file nor a block device";
-    }
-}
-
-/* Fills everything but `symlink`. False with errno set. */
-static bool describe(int fd, struct file_info *ret)
-{
-    struct stat st = {.st_size = 0};
-    off_t size;
-
-    if (fstat(fd, &st) != 0)
-        return false;
-    size = st.st_size;
-    if (S_ISBLK(st.st_mode)) {
-        size = lseek(fd, 0, SEEK_END);
-        if (size < 0)
-            return false;
-    }
-    if (size < 0) {
-        errno = EOVERFLOW;
-        return false;
-    }
-    ret->kind = S_ISBLK(st.st_mode) ? FILE_KIND_BLOCK : FILE_KIND_REGULAR;
-    ret->device = st.st_dev;
-    ret->inode = st.st_ino;
-    ret->size = (uint64_t)size;
-    ret->allocated_bytes = S_ISBLK(st.st_mode) ? ret->size : (uint64_t)st.st_blocks * 512;
-    ret->mtime_sec = st.st_mtim.tv_sec;
-    ret->mtime_nsec = st.st_mtim.tv_nsec;
-    return true;
-}
-
 /* Takes the descriptor over; closes it on failure. */
 static enum status wrap(int fd, const struct file_info *info, struct source **ret)
 {
@@ -238,32 +142,32 @@ static enum status open_common(int dir_fd, const char *path, bool follow, struct
         if (fstatat(dir_fd, path, &st, 0) != 0) {
             if (errno != ENOENT)
                 goto host_error;
-            say(message, message_size, path, "is a symbolic link to a missing file");
+            host_say(message, message_size, path, "is a symbolic link to a missing file");
             return STATUS_NOT_FOUND;
         }
     }
-    problem = unsuitable(st.st_mode);
+    problem = host_unsuitable(st.st_mode);
     if (problem != NULL) {
-        say(message, message_size, path, problem);
+        host_say(message, message_size, path, problem);
         return STATUS_REFUSED;
     }
 
     fd = open_quietly(dir_fd, path, flags);
     if (fd < 0)
         goto host_error;
-    if (fstat(fd, &st) == 0 && (problem = unsuitable(st.st_mode)) != NULL) {
-        say(message, message_size, path, problem);
+    if (fstat(fd, &st) == 0 && (problem = host_unsuitable(st.st_mode)) != NULL) {
+        host_say(message, message_size, path, problem);
         close(fd);
         return STATUS_REFUSED;
     }
-    if (!describe(fd, &info)) {
+    if (!host_describe(fd, &info)) {
         int error = errno;
         close(fd);
         errno = error;
         goto host_error;
     }
     if (wrap(fd, &info, ret) != STATUS_OK) {
-        say(message, message_size, path, "out of memory");
+        host_say(message, message_size, path, "out of memory");
         return STATUS_NO_MEMORY;
     }
     *ret_info = info;
@@ -271,8 +175,8 @@ static enum status open_common(int dir_fd, const char *path, bool follow, struct
 
 host_error:;
     int error = errno;
-    say_errno(message, message_size, path, "", error);
-    return status_of_errno(error);
+    host_say_errno(message, message_size, path, "", error);
+    return host_status(error);
 }
 
 enum status file_open(const char *path, struct source **ret, struct file_info *ret_info, char *message,
@@ -285,7 +189,7 @@ enum status file_open_at(int dir_fd, const char *name, struct source **ret, stru
                          size_t message_size)
 {
     if (strchr(name, '/') != NULL) {
-        say(message, message_size, name, "is not a plain file name");
+        host_say(message, message_size, name, "is not a plain file name");
         return STATUS_REFUSED;
     }
     return open_common(dir_fd, name, false, ret, ret_info, message, message_size);
@@ -305,16 +209,16 @@ enum status file_from_fd(int fd, const char *name, struct source **ret, struct f
     if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH) != 0)
         problem = "is not open for reading";
     else
-        problem = unsuitable(st.st_mode);
+        problem = host_unsuitable(st.st_mode);
     if (problem != NULL) {
-        say(message, message_size, name, problem);
+        host_say(message, message_size, name, problem);
         return STATUS_REFUSED;
     }
     own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (own < 0 || !describe(own, &info))
+    if (own < 0 || !host_describe(own, &info))
         goto host_error;
     if (wrap(own, &info, ret) != STATUS_OK) {
-        say(message, message_size, name, "out of memory");
+        host_say(message, message_size, name, "out of memory");
         return STATUS_NO_MEMORY;
     }
     *ret_info = info;
@@ -324,8 +228,8 @@ host_error:;
     int error = errno;
     if (own >= 0)
         close(own);
-    say_errno(message, message_size, name, "", error);
-    return status_of_errno(error);
+    host_say_errno(message, message_size, name, "", error);
+    return host_status(error);
 }
 
 /* A file without a name, gone when it is closed. -1 with errno set. */
@@ -370,30 +274,12 @@ static ssize_t read_full(int fd, uint8_t *buf, size_t len)
     return (ssize_t)got;
 }
 
-static bool write_full(int fd, const uint8_t *buf, size_t len, uint64_t off)
-{
-    while (len > 0) {
-        ssize_t n = pwrite(fd, buf, len, (off_t)off);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            if (n == 0)
-                errno = EIO;
-            return false;
-        }
-        buf += n;
-        off += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 /* Writes what is not zero, so that a sparse image stays sparse. */
 static bool write_sparse(int fd, const uint8_t *buf, size_t len, uint64_t off)
 {
     for (size_t at = 0; at < len; at += SPOOL_BLOCK) {
         size_t n = len - at < SPOOL_BLOCK ? len - at : SPOOL_BLOCK;
-        if (!span_is_zero(span_of(buf + at, n)) && !write_full(fd, buf + at, n, off + at))
+        if (!span_is_zero(span_of(buf + at, n)) && !host_write(fd, buf + at, n, off + at, NULL))
             return false;
     }
     return true;
@@ -412,38 +298,38 @@ enum status file_spool(int fd, uint64_t max_bytes, struct source **ret, struct f
         dir = "/tmp";
     int spool = temporary_file(dir);
     if (spool < 0) {
-        say_errno(message, message_size, dir, "cannot create a temporary file: ", errno);
+        host_say_errno(message, message_size, dir, "cannot create a temporary file: ", errno);
         return STATUS_IO;
     }
     buf = (uint8_t *)malloc(SPOOL_BUFFER);
     if (buf == NULL) {
-        say(message, message_size, "standard input", "out of memory");
+        host_say(message, message_size, "standard input", "out of memory");
         st = STATUS_NO_MEMORY;
         goto out;
     }
     for (;;) {
         ssize_t n = read_full(fd, buf, SPOOL_BUFFER);
         if (n < 0) {
-            say_errno(message, message_size, "standard input", "", errno);
+            host_say_errno(message, message_size, "standard input", "", errno);
             st = STATUS_IO;
             goto out;
         }
         if (n == 0)
             break;
         if ((uint64_t)n > max_bytes - size) {
-            say(message, message_size, "standard input", "is larger than the limit for piped images");
+            host_say(message, message_size, "standard input", "is larger than the limit for piped images");
             st = STATUS_LIMIT;
             goto out;
         }
         if (!write_sparse(spool, buf, (size_t)n, size)) {
-            say_errno(message, message_size, dir, "cannot write the temporary file: ", errno);
+            host_say_errno(message, message_size, dir, "cannot write the temporary file: ", errno);
             st = STATUS_IO;
             goto out;
         }
         size += (uint64_t)n;
     }
-    if (ftruncate(spool, (off_t)size) != 0 || !describe(spool, &info)) {
-        say_errno(message, message_size, dir, "cannot write the temporary file: ", errno);
+    if (ftruncate(spool, (off_t)size) != 0 || !host_describe(spool, &info)) {
+        host_say_errno(message, message_size, dir, "cannot write the temporary file: ", errno);
         st = STATUS_IO;
         goto out;
     }
@@ -456,13 +342,23 @@ enum status file_spool(int fd, uint64_t max_bytes, struct source **ret, struct f
     if (st == STATUS_OK)
         *ret_info = info;
     else
-        say(message, message_size, "standard input", "out of memory");
+        host_say(message, message_size, "standard input", "out of memory");
 
 out:
     free(buf);
     if (spool >= 0)
         close(spool);
     return st;
+}
+
+enum status file_again(const struct source *s, struct source **ret)
+{
+    const struct file_source *f = (const struct file_source *)s;
+
+    if (s->ops != &file_ops)
+        return STATUS_INTERNAL;
+    int own = fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
+    return own >= 0 ? wrap(own, &f->info, ret) : STATUS_IO;
 }
 
 enum status file_stat(struct source *s, struct file_info *ret_info)
@@ -476,7 +372,7 @@ enum status file_stat(struct source *s, struct file_info *ret_info)
         *ret_info = f->info; /* ours alone: nobody else can change it */
         return STATUS_OK;
     }
-    if (!describe(f->fd, &info)) {
+    if (!host_describe(f->fd, &info)) {
         s->error_off = 0;
         s->error_errno = errno;
         return STATUS_IO;
@@ -484,4 +380,9 @@ enum status file_stat(struct source *s, struct file_info *ret_info)
     info.symlink = f->info.symlink;
     *ret_info = info;
     return STATUS_OK;
+}
+
+int host_source_fd(const struct source *s)
+{
+    return s->ops == &file_ops ? ((const struct file_source *)s)->fd : -1;
 }

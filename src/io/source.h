@@ -78,6 +78,8 @@ enum status file_open_at(int dir_fd, const char *name, struct source **ret, stru
  */
 enum status file_from_fd(int fd, const char *name, struct source **ret, struct file_info *ret_info, char *message,
                          size_t message_size);
+/* A second source on the same open file: nothing is looked up by name. s is a file source. */
+enum status file_again(const struct source *s, struct source **ret);
 /* Copies a pipe (fd) into an unlinked temporary file and opens that. max_bytes bounds the spool (STATUS_LIMIT). */
 enum status file_spool(int fd, uint64_t max_bytes, struct source **ret, struct file_info *ret_info, char *message,
                        size_t message_size);
