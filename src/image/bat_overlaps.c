@@ -52,6 +52,13 @@ static enum status next_window(struct claim_stream *s)
     return st;
 }
 
+static void skip_zeros(struct claim_stream *s)
+{
+    s->i = bat_window_find(&s->window, s->i);
+    s->slot = bat_slot_of_index(&s->view->geometry, s->window.first + s->i);
+    s->slot_in_chunk = (s->window.first + s->i) % (s->view->geometry.chunk_ratio + 1);
+}
+
 /* Moves on to the next claim at or above from_unit; *ret_end at the end. */
 static enum status claim_stream_next(struct claim_stream *s, uint64_t from_unit, struct claim *ret, bool *ret_end)
 {
@@ -65,6 +72,10 @@ static enum status claim_stream_next(struct claim_stream *s, uint64_t from_unit,
                 *ret_end = true;
                 return STATUS_OK;
             }
+        }
+        if (bat_window_entry(&s->window, s->i) == 0) {
+            skip_zeros(s);
+            continue;
         }
         uint64_t raw = bat_window_entry(&s->window, s->i);
         struct bat_slot slot = s->slot;

@@ -13,6 +13,11 @@
 #include "image/bat_walk.h"
 #include "image/overlap_table.h"
 
+enum {
+    READER_ENTRIES = 8192, /* of a reader's window; at least */
+    READER_GRID = 512,     /* it begins at a multiple of this: a step back costs no reading */
+};
+
 static struct extent rival_extent(const struct view *v, const struct rival *r)
 {
     static const enum owner_kind owners[CLAIM_KINDS] = {OWNER_PAYLOAD, OWNER_ANCHOR, OWNER_BITMAP};
@@ -45,12 +50,10 @@ static bool visit_window(struct view *v, const struct bat_window *w, bool (*fn)(
 {
     const struct geometry *g = &v->geometry;
     struct bat_note n;
-    for (uint64_t i = 0; i < w->count; i++) {
+    for (uint64_t i = bat_window_find(w, 0); i < w->count; i = bat_window_find(w, i + 1)) {
         uint64_t raw = bat_window_entry(w, i), index = w->first + i, at;
         struct bat_slot slot;
         bool inside;
-        if (raw == 0)
-            continue;
         slot = bat_slot_of_index(g, index);
         at = bat_index_of_bitmap(g, slot.chunk);
         inside = at >= w->first && at - w->first < w->count;
@@ -101,90 +104,167 @@ enum status bat_visit_notable(struct view *v, bool (*fn)(void *ctx, const struct
 
 enum status bat_reader_open(struct view *v, struct bat_reader *ret)
 {
-    struct bat_reader r = {.view = v, .window = arena_alloc(v->arena, (size_t)LIMIT_WINDOW)};
-    if (!r.window)
-        return arena_status(v->arena);
-    *ret = r;
+    *ret = (struct bat_reader){.view = v};
     return STATUS_OK;
+}
+
+void bat_reader_close(struct bat_reader *r)
+{
+    if (r->window)
+        arena_release(r->view->arena, r->window);
+    *r = (struct bat_reader){.view = r->view};
+}
+
+/* Room for count entries. Twice as much each time, for small windows may be many. */
+static enum status reader_reserve(struct bat_reader *r, uint64_t count)
+{
+    struct arena *a = r->view->arena;
+    uint64_t room = u64_min(u64_max(count, 2 * r->room), READER_ENTRIES);
+    if (count <= r->room)
+        return STATUS_OK;
+    bat_reader_close(r);
+    r->window = arena_array(a, room, BAT_ENTRY_LEN);
+    if (!r->window)
+        return arena_status(a);
+    r->room = room;
+    return STATUS_OK;
+}
+
+/* Makes the window one that holds index < slots: a hole from there on, or the data around it. */
+static enum status reader_load(struct bat_reader *r, uint64_t index)
+{
+    struct view *v = r->view;
+    uint64_t off = v->bat.off + index * BAT_ENTRY_LEN, data = off, hole = v->src->size;
+    enum status st = source_next_data(v->src, off, &data, &hole);
+    r->window_count = 0;
+    if (st == STATUS_IO) /* reading will tell */
+        data = off;
+    else if (st != STATUS_OK)
+        return st;
+    if (data - off >= BAT_ENTRY_LEN) {
+        r->window_first = index;
+        r->window_count = u64_min((data - off) / BAT_ENTRY_LEN, v->bat.slots - index);
+        r->zeros = true;
+        return STATUS_OK;
+    }
+    uint64_t first = index - index % READER_GRID,
+             end = u64_min(u64_div_up(hole - v->bat.off, BAT_ENTRY_LEN), v->bat.slots);
+    uint64_t count = u64_min(u64_max(end, index + 1) - first, READER_ENTRIES);
+    st = reader_reserve(r, count);
+    if (st == STATUS_OK)
+        st = source_read(v->src, v->bat.off + first * BAT_ENTRY_LEN, r->window, (size_t)(count * BAT_ENTRY_LEN));
+    if (st != STATUS_OK)
+        return st;
+    r->window_first = first;
+    r->window_count = count;
+    r->zeros = false;
+    return STATUS_OK;
+}
+
+static bool reader_holds(const struct bat_reader *r, uint64_t index)
+{
+    return index >= r->window_first && index - r->window_first < r->window_count;
 }
 
 enum status bat_reader_get(struct bat_reader *r, uint64_t index, uint64_t *ret_entry)
 {
-    struct view *v = r->view;
-    const uint64_t per_window = LIMIT_WINDOW / BAT_ENTRY_LEN;
-    if (index >= v->bat.slots)
+    if (index >= r->view->bat.slots)
         return STATUS_RANGE;
-    if (index < r->window_first || index - r->window_first >= r->window_count) {
-        uint64_t first = index - index % per_window, count = u64_min(per_window, v->bat.slots - first);
-        enum status st =
-            source_read(v->src, v->bat.off + first * BAT_ENTRY_LEN, r->window, (size_t)(count * BAT_ENTRY_LEN));
+    if (!reader_holds(r, index)) {
+        enum status st = reader_load(r, index);
         if (st != STATUS_OK) {
             r->window_count = 0;
-            view_note_io_error(v);
+            view_note_io_error(r->view);
             return st;
         }
-        r->window_first = first;
-        r->window_count = count;
     }
-    *ret_entry = le64(r->window + (index - r->window_first) * BAT_ENTRY_LEN);
+    *ret_entry = r->zeros ? 0 : le64(r->window + (index - r->window_first) * BAT_ENTRY_LEN);
+    return STATUS_OK;
+}
+
+enum status bat_reader_find(struct bat_reader *r, uint64_t index, uint64_t end, uint64_t *ret_index,
+                            uint64_t *ret_entry)
+{
+    for (; index < end; index = r->window_first + r->window_count) {
+        uint64_t entry = 0;
+        enum status st = bat_reader_get(r, index, &entry);
+        if (st != STATUS_OK)
+            return st;
+        if (r->zeros)
+            continue;
+        size_t at = (size_t)((index - r->window_first) * BAT_ENTRY_LEN),
+               len = (size_t)(r->window_count * BAT_ENTRY_LEN);
+        size_t set = span_find_nonzero(span_of(r->window, len), at) / BAT_ENTRY_LEN;
+        if (set < r->window_count && r->window_first + set < end) {
+            *ret_index = r->window_first + set;
+            *ret_entry = le64(r->window + set * BAT_ENTRY_LEN);
+            return STATUS_OK;
+        }
+    }
+    *ret_index = end;
+    *ret_entry = 0;
     return STATUS_OK;
 }
 
 /* ---- two views ---- */
 
-/* The window of a stream at entry `index`, whose other windows are holes; count 0 when there it is a hole as well. */
+/* One of the two BATs; between its windows entries are zero. */
 struct compare_side {
     struct bat_stream stream;
-    struct bat_window window; /* the next one that is no hole */
+    struct bat_window window; /* count 0: no more of them */
 };
 
-static enum status side_advance(struct compare_side *side)
-{
-    return bat_stream_next(&side->stream, &side->window);
-}
-
-static uint64_t side_entry(const struct compare_side *side, uint64_t index)
+static const uint8_t *side_at(const struct compare_side *side, uint64_t index)
 {
     const struct bat_window *w = &side->window;
-    return index >= w->first && index - w->first < w->count ? bat_window_entry(w, index - w->first) : 0;
+    return index >= w->first && index - w->first < w->count ? w->bytes + (index - w->first) * BAT_ENTRY_LEN : NULL;
 }
 
-static bool compare_windows(struct compare_side sides[2], uint64_t first, uint64_t end,
+/* Entries [first, end), which each side has in its window or between its windows. */
+static bool compare_stretch(const struct compare_side sides[2], uint64_t first, uint64_t end,
                             bool (*fn)(void *ctx, struct bat_change c), void *ctx)
 {
-    const struct bat_window *a = &sides[0].window, *b = &sides[1].window;
-    if (a->count > 0 && a->first == b->first && a->count == b->count &&
-        memcmp(a->bytes, b->bytes, (size_t)(a->count * BAT_ENTRY_LEN)) == 0)
+    const uint8_t *a = side_at(&sides[0], first), *b = side_at(&sides[1], first);
+    if (a && b && memcmp(a, b, (size_t)((end - first) * BAT_ENTRY_LEN)) == 0)
         return true;
-    for (uint64_t i = first; i < end; i++) {
-        struct bat_change c = {.index = i, .stored = side_entry(&sides[0], i), .replayed = side_entry(&sides[1], i)};
+    for (uint64_t i = 0; i < end - first; i++) {
+        struct bat_change c = {
+            .index = first + i,
+            .stored = a ? le64(a + i * BAT_ENTRY_LEN) : 0,
+            .replayed = b ? le64(b + i * BAT_ENTRY_LEN) : 0,
+        };
         if (c.stored != c.replayed && !fn(ctx, c))
             return false;
     }
     return true;
 }
 
+/* Windows of the two sides need not begin or end alike: stretches end where any of them does. */
 static enum status compare_sides(struct compare_side sides[2], bool (*fn)(void *ctx, struct bat_change c), void *ctx)
 {
-    enum status st = side_advance(&sides[0]);
-    if (st == STATUS_OK)
-        st = side_advance(&sides[1]);
-    while (st == STATUS_OK && (sides[0].window.count > 0 || sides[1].window.count > 0)) {
-        uint64_t first = UINT64_MAX, end = 0;
+    for (uint64_t pos = 0;;) {
+        uint64_t first = UINT64_MAX, end = UINT64_MAX;
         for (unsigned i = 0; i < 2; i++) {
-            if (sides[i].window.count > 0 && sides[i].window.first < first) {
-                first = sides[i].window.first;
-                end = first + sides[i].window.count;
+            struct compare_side *side = &sides[i];
+            if (side->window.first + side->window.count <= pos) {
+                enum status st = bat_stream_next(&side->stream, &side->window);
+                if (st != STATUS_OK)
+                    return st;
             }
+            if (side->window.count > 0)
+                first = u64_min(first, u64_max(side->window.first, pos));
         }
-        if (!compare_windows(sides, first, end, fn, ctx))
+        if (first == UINT64_MAX)
             return STATUS_OK;
-        for (unsigned i = 0; i < 2 && st == STATUS_OK; i++) {
-            if (sides[i].window.count > 0 && sides[i].window.first == first)
-                st = side_advance(&sides[i]);
+        for (unsigned i = 0; i < 2; i++) {
+            const struct bat_window *w = &sides[i].window;
+            if (w->count > 0)
+                end = u64_min(end, w->first > first ? w->first : w->first + w->count);
         }
+        if (!compare_stretch(sides, first, end, fn, ctx))
+            return STATUS_OK;
+        pos = end;
     }
-    return st;
 }
 
 enum status bat_compare(struct view *stored, struct view *replayed, bool (*fn)(void *ctx, struct bat_change c),

@@ -97,11 +97,16 @@ enum status bat_visit_notable(struct view *v, bool (*fn)(void *ctx, const struct
 /* Raw entries one by one, in any order (ascending is fast), for dump, map and reading; index < v->bat.slots. */
 struct bat_reader {
     struct view *view;
-    uint8_t *window;
+    uint8_t *window;                     /* from the view's arena */
+    uint64_t room;                       /* entries that fit it */
     uint64_t window_first, window_count; /* in entries */
+    bool zeros;                          /* those are a hole of the source */
 };
-enum status bat_reader_open(struct view *v, struct bat_reader *ret); /* window from the view's arena */
+enum status bat_reader_open(struct view *v, struct bat_reader *ret);
 enum status bat_reader_get(struct bat_reader *r, uint64_t index, uint64_t *ret_entry);
+/* The first entry of [index, end) that is not zero, or end; end <= v->bat.slots. Steps over holes. */
+enum status bat_reader_find(struct bat_reader *r, uint64_t index, uint64_t end, uint64_t *ret_index, uint64_t *ret_entry);
+void bat_reader_close(struct bat_reader *r);
 
 /*
  * Compares the BATs of two views of one image entry by entry: VHDX-BAT-034, VHDX-FOR-018. Calls nothing when they differ in

@@ -168,9 +168,7 @@ enum status bitmaps_visit(struct view *v, bool (*fn)(void *ctx, const struct bit
 
     if (v->geometry_absence != ABSENT_NOT || v->bat.absence != ABSENT_NOT || !g->differencing)
         return STATUS_OK;
-    uint8_t *window = (uint8_t *)arena_alloc(v->arena, WINDOW_LEN);
-    if (!window)
-        return arena_status(v->arena);
+    uint8_t *window = NULL;
     enum status st = bat_reader_open(v, &bat);
     for (uint64_t chunk = 0; st == STATUS_OK && chunk < g->chunks; chunk++) {
         uint64_t index = bat_index_of_bitmap(g, chunk), entry = 0;
@@ -185,11 +183,13 @@ enum status bitmaps_visit(struct view *v, bool (*fn)(void *ctx, const struct bit
             .entry_off = v->bat.off + index * BAT_ENTRY_LEN,
             .off = bat_entry_off(entry),
         };
-        st = chunk_count(v, &bat, &note, window);
+        if (!window)
+            window = (uint8_t *)arena_alloc(v->arena, WINDOW_LEN);
+        st = !window ? arena_status(v->arena) : chunk_count(v, &bat, &note, window);
         if (st == STATUS_OK && !fn(ctx, &note))
             break;
     }
-    arena_release(v->arena, bat.window);
+    bat_reader_close(&bat);
     arena_release(v->arena, window);
     return st;
 }

@@ -13,6 +13,7 @@
  */
 #include "image/chain.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -99,6 +100,25 @@ static bool in_chain(const struct image *root, const struct file_info *info)
 
 /* ---- opening ---- */
 
+/* name is one of the options' own pointers. */
+static enum status take_opened(const struct chain_options *o, const char *name, struct source **ret,
+                               struct file_info *ret_info, char message[MESSAGE_SIZE])
+{
+    uint32_t i = 0;
+
+    while (i < o->parent_count && o->parents[i] != name)
+        i++;
+    if (i == o->parent_count)
+        return STATUS_INTERNAL;
+    const struct chain_opened *f = &o->opened[i];
+    if (f->status != STATUS_OK) {
+        (void)snprintf(message, MESSAGE_SIZE, "%s", f->message != NULL ? f->message : status_text(f->status));
+        return f->status;
+    }
+    *ret_info = f->info;
+    return file_again(f->source, ret);
+}
+
 static enum status open_file(const struct resolver *r, uint32_t dir, const char *name, struct source **ret,
                              struct file_info *ret_info, char message[MESSAGE_SIZE])
 {
@@ -106,6 +126,8 @@ static enum status open_file(const struct resolver *r, uint32_t dir, const char 
     enum status st;
     if (o->open != NULL)
         st = o->open(o->open_ctx, dir, name, ret, ret_info);
+    else if (dir == UINT32_MAX && o->opened != NULL)
+        st = take_opened(o, name, ret, ret_info, message);
     else if (dir == UINT32_MAX)
         st = file_open(name, ret, ret_info, message, MESSAGE_SIZE);
     else
@@ -317,6 +339,23 @@ enum status chain_resolve(struct image *img, const struct chain_options *options
             return st;
         r.child = link->image;
     }
+    return STATUS_OK;
+}
+
+enum status chain_lend(struct image *img, struct image *parent, const char *path)
+{
+    struct chain_parent *link = arena_alloc(img->arena, sizeof(*link));
+    if (link == NULL)
+        return arena_status(img->arena);
+    img->parent = link;
+    if (img->main->type != DISK_DIFFERENCING) {
+        link->state = PARENT_NOT_NEEDED;
+        return STATUS_OK;
+    }
+    link->state = PARENT_FOUND;
+    link->image = parent;
+    link->path = path;
+    compare_linkage(img, link);
     return STATUS_OK;
 }
 

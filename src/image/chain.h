@@ -13,9 +13,18 @@
 #include "base/status.h"
 #include "image/image.h"
 
+/* What opening a named file gave, before a sandbox closed. */
+struct chain_opened {
+    enum status status;
+    const struct source *source; /* a host file; borrowed, and opened once more for each use */
+    struct file_info info;
+    const char *message; /* why it could not be opened */
+};
+
 struct chain_options {
     const char *const *parents; /* --parent, nearest first */
     uint32_t parent_count;
+    const struct chain_opened *opened; /* one for each parent; NULL: they are opened by name */
     const char *const *search_dirs; /* --search-dir as given, for messages */
     const int *search_fds;          /* the same, opened O_DIRECTORY before any sandbox */
     uint32_t search_count;
@@ -73,6 +82,12 @@ struct chain_parent {
  */
 enum status chain_resolve(struct image *img, const struct chain_options *options);
 void chain_close(struct image *img);
+
+/*
+ * Instead of chain_resolve(): the parent is open already, with its own chain, and stays somebody else's; chain_close() is
+ * not for img then. Fills img->parent (PARENT_NOT_NEEDED when the disk has none). STATUS_NO_MEMORY/LIMIT only.
+ */
+enum status chain_lend(struct image *img, struct image *parent, const char *path);
 
 /* Last path component of a Windows or POSIX path text, as a name that is safe to look up in one directory; NULL if
  * none. */

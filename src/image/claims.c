@@ -87,7 +87,7 @@ struct claims_quick claims_quick_open(const struct claims *c)
         return q;
     q.pages = c->near[CLAIM_LIVE].pages;
     q.near = ((uint64_t)2 << 2 * q.margin) - 1;
-    q.limit = LIMIT_NEAR_UNITS - 2 * c->block_units;
+    q.limit = u64_min(LIMIT_NEAR_UNITS - 2 * c->block_units, c->near[CLAIM_LIVE].page_count << UNIT_PAGE_SHIFT);
     return q;
 }
 

@@ -12,7 +12,7 @@
 
 /* The smallest list: must span more units than two blocks of 256 MiB with three kinds of claims each, or a pass could
  * end without having got anywhere. */
-static const uint64_t FAR_CAP_MIN = 8192;
+static const uint64_t FAR_CAP_MIN = 8192, FAR_CAP_FIRST = 64;
 
 enum { DIGIT_BITS = 8, DIGITS = 1 << DIGIT_BITS, KEY_BITS = 46 };
 
@@ -58,9 +58,9 @@ static void sort_distinct(struct far_claims *f)
 
 static bool grow(struct far_claims *f)
 {
-    uint64_t cap = f->cap ? 2 * f->cap : FAR_CAP_MIN;
+    uint64_t cap = f->cap ? 2 * f->cap : FAR_CAP_FIRST;
     struct far_claim *items, *spare;
-    if (f->cap >= 2 * f->limit)
+    if (f->cap >= FAR_CAP_MIN && f->cap >= 2 * f->limit)
         return false;
     items = arena_array(f->arena, cap, sizeof(*items));
     if (!items)
@@ -81,7 +81,8 @@ static bool grow(struct far_claims *f)
 
 void far_claims_seal(struct far_claims *f)
 {
-    sort_distinct(f);
+    if (f->count > 0)
+        sort_distinct(f);
     arena_release(f->arena, f->spare);
     f->spare = NULL;
 }
@@ -101,7 +102,7 @@ enum status far_claims_add(struct far_claims *f, uint64_t key, uint64_t index)
     if (unit < f->from || unit >= f->bound)
         return STATUS_OK;
     if (f->count == f->cap && !grow(f)) {
-        if (f->cap == 0)
+        if (f->cap < FAR_CAP_MIN)
             return arena_status(f->arena);
         compact(f);
         if (unit >= f->bound)

@@ -11,6 +11,7 @@
 
 #include "base/crc32c.h"
 #include "format/layout.h"
+#include "image/structure.h"
 
 /*
  * Broken writers sum up another range than the 4096 bytes of 2.2.2; telling which helps to name them. A slot that
@@ -18,19 +19,16 @@
  */
 static enum status try_other_coverage(struct arena *a, struct source *file, struct header_slot *slot)
 {
-    size_t len = (size_t)HEADER_SECTION_SLOT_LEN, got;
-    struct span fields;
+    const size_t len = (size_t)HEADER_SECTION_SLOT_LEN;
+    struct span fields, whole;
+    size_t got;
     if (!span_sub(slot->h.raw, 0, HEADER_FIELDS_LEN, &fields))
         return STATUS_INTERNAL;
     slot->checksum_of_fields = crc32c_structure(fields) == slot->h.checksum;
 
-    uint8_t *whole = arena_alloc(a, len);
-    if (whole == NULL)
-        return arena_status(a);
-    enum status st = source_read_some(file, slot->off, whole, len, &got);
+    enum status st = structure_read(a, file, slot->off, len, 0, &whole, &got);
     if (st == STATUS_OK && got == len)
-        slot->checksum_of_slot = crc32c_structure(span_of(whole, len)) == slot->h.checksum;
-    arena_release(a, whole);
+        slot->checksum_of_slot = crc32c_structure_front(whole, len) == slot->h.checksum;
     return st == STATUS_IO ? STATUS_OK : st;
 }
 

@@ -15,6 +15,7 @@
 #include "base/utf16.h"
 #include "format/layout.h"
 #include "image/headers.h"
+#include "image/structure.h"
 
 const char *log_state_name(enum log_state s)
 {
@@ -31,21 +32,20 @@ const char *log_state_name(enum log_state s)
 
 static enum status read_file_id(struct image *img)
 {
-    uint8_t *buf = arena_alloc(img->arena, FILE_ID_LEN);
-    if (buf == NULL)
-        return arena_status(img->arena);
-    enum status st = source_read_some(img->file, FILE_ID_OFF, buf, FILE_ID_LEN, &img->file_id_got);
+    static const uint8_t unread[FILE_ID_RESERVED_OFF];
+    struct span bytes;
+    enum status st = structure_read(img->arena, img->file, FILE_ID_OFF, FILE_ID_LEN, FILE_ID_RESERVED_OFF, &bytes,
+                                    &img->file_id_got);
     if (st == STATUS_IO) {
         img->file_id_absence = ABSENT_IO;
         img->file_id_got = 0;
-        memset(buf, 0, FILE_ID_LEN);
+        bytes = span_of(unread, sizeof(unread));
     } else if (st != STATUS_OK) {
         return st;
     } else if (img->file_id_got < FILE_ID_CREATOR_OFF) {
         img->file_id_absence = ABSENT_REGION_UNUSABLE; /* not even the signature is there */
     }
-    size_t len = img->file_id_got > FILE_ID_RESERVED_OFF ? img->file_id_got : FILE_ID_RESERVED_OFF;
-    return file_identifier_decode(span_of(buf, len), &img->file_id) ? STATUS_OK : STATUS_INTERNAL;
+    return file_identifier_decode(bytes, &img->file_id) ? STATUS_OK : STATUS_INTERNAL;
 }
 
 /* Of a file that shows no sign of being VHDX the "creator" would be arbitrary bytes. */
@@ -146,7 +146,12 @@ void image_look_again(struct image *img)
 {
     struct host_facts *h = &img->host;
 
-    if (!h->known || file_stat(img->file, &h->info_after) != STATUS_OK)
+    if (!h->known)
+        return;
+    enum status st = file_stat(img->file, &h->info_after);
+    if (st == STATUS_IO) /* gone, perhaps with its server: nobody knows whether it is what was read */
+        img->main->io_error = true;
+    if (st != STATUS_OK)
         return;
     h->changed = h->info.size != h->info_after.size || h->info.mtime_sec != h->info_after.mtime_sec ||
                  h->info.mtime_nsec != h->info_after.mtime_nsec || h->info.inode != h->info_after.inode ||

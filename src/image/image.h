@@ -44,6 +44,7 @@ struct host_facts {
     bool known;
     struct file_info info; /* at open */
     bool changed;          /* set by the driver at the end: size, mtime or inode moved (VHDX-FILE-007) */
+    const char *journal; /* an unfinished repair beside the file: "applying", "undoing" or "damaged"; NULL: none */
     struct file_info info_after;
 };
 
@@ -62,8 +63,8 @@ struct image {
     struct image_options options;
 
     enum absence file_id_absence;
-    struct file_identifier file_id; /* raw: 64 KiB or what exists (at least 520 bytes, zero-filled) */
-    size_t file_id_got;
+    struct file_identifier file_id; /* raw: at least 520 bytes; those of file_id_got behind it are zeros */
+    size_t file_id_got;             /* bytes of the 64 KiB that exist */
     const char *creator; /* UTF-8, lossy; NULL when absent */
 
     struct header_slot headers[2];
@@ -90,7 +91,10 @@ enum status image_open(struct arena *a, struct source *file, const char *path, c
 /* Closes the overlay; the rest goes with the arena. */
 void image_close(struct image *img);
 
-/* Looks once more at the host file: what moved since it was opened makes the answer doubtful (host.changed). */
+/*
+ * Looks once more at the host file: what moved since it was opened makes the answer doubtful (host.changed), and so does
+ * a file that cannot be asked any more (main->io_error).
+ */
 void image_look_again(struct image *img);
 
 static inline const struct header *image_header(const struct image *img)

@@ -10,25 +10,35 @@
 #include "base/limits.h"
 #include "format/layout.h"
 
-struct log_ring log_ring_of(struct source *file, uint64_t off, uint64_t len)
+struct log_ring log_ring_of(struct arena *a, struct source *file, uint64_t off, uint64_t len)
 {
-    struct log_ring r = {.file = file, .off = off, .len = len - len % LOG_SECTOR_LEN};
+    struct log_ring r = {.arena = a, .file = file, .off = off, .len = len - len % LOG_SECTOR_LEN};
     r.whole_len = off < file->size ? u64_min(r.len, file->size - off) : 0;
     r.whole_len -= r.whole_len % LOG_SECTOR_LEN;
     return r;
 }
 
-enum status log_ring_open_window(struct arena *a, struct log_ring *r)
+void log_ring_close(struct log_ring *r)
 {
-    r->window_len = (size_t)u64_min(r->len, LIMIT_WINDOW);
-    r->window = arena_alloc(a, r->window_len);
-    return r->window != NULL ? STATUS_OK : arena_status(a);
+    if (r->window != NULL)
+        arena_release(r->arena, r->window);
+    r->window = NULL;
+    r->window_len = 0;
 }
 
-void log_ring_close_window(struct arena *a, struct log_ring *r)
+/* Room for `len` bytes, or a window's worth of them. Twice as much each time, for small pieces of data may be many. */
+static enum status window_reserve(struct log_ring *r, uint64_t len)
 {
-    arena_release(a, r->window);
-    r->window = NULL;
+    uint64_t want = u64_min(u64_max(len, 2 * (uint64_t)r->window_len), LIMIT_WINDOW);
+
+    if (r->window_len >= u64_min(len, LIMIT_WINDOW))
+        return STATUS_OK;
+    log_ring_close(r);
+    r->window = arena_alloc(r->arena, (size_t)want);
+    if (r->window == NULL)
+        return arena_status(r->arena);
+    r->window_len = (size_t)want;
+    return STATUS_OK;
 }
 
 /* Whole zero sectors at ring offset pos (0: there may be data), and where the data behind them ends. */
@@ -70,6 +80,9 @@ enum status log_ring_walk(struct log_ring *r, uint64_t from, uint64_t to,
             pos += part.sectors * LOG_SECTOR_LEN;
             continue;
         }
+        st = window_reserve(r, data_end - pos);
+        if (st != STATUS_OK)
+            return st;
         uint64_t len = u64_min(r->window_len, data_end - pos);
         st = source_read(r->file, r->off + pos, r->window, (size_t)len);
         if (st == STATUS_IO) {

@@ -12,16 +12,17 @@
 #include "io/source.h"
 
 struct log_ring {
+    struct arena *arena;
     struct source *file;
     uint64_t off;       /* LogOffset */
     uint64_t len;       /* bytes in whole sectors: LogLength should be a multiple of 1 MiB, but need not be */
     uint64_t whole_len; /* bytes of it in sectors that lie in the file with all their bytes; behind: zeros */
-    uint8_t *window;    /* only for log_ring_walk() */
+    uint8_t *window;    /* of log_ring_walk(): as large as the data it met asked for, at most LIMIT_WINDOW */
     size_t window_len;
 };
 
-/* The ring that [off, off + len), which must not wrap, makes in the file; no memory yet. */
-struct log_ring log_ring_of(struct source *file, uint64_t off, uint64_t len);
+/* The ring that [off, off + len), which must not wrap, makes in the file. a: for walking; else NULL. */
+struct log_ring log_ring_of(struct arena *a, struct source *file, uint64_t off, uint64_t len);
 
 enum log_part_kind { LOG_PART_SECTOR, LOG_PART_ZEROS, LOG_PART_UNREADABLE };
 
@@ -34,13 +35,13 @@ struct log_part {
 
 /*
  * Calls fn for the parts of [from, to), ring offsets, in order, until it returns false. Holes of the file and what lies
- * past its end come as zeros without being read. The window must be there. STATUS_NO_MEMORY/LIMIT/INTERNAL only.
+ * past its end come as zeros without being read. STATUS_NO_MEMORY/LIMIT/INTERNAL only.
  */
 enum status log_ring_walk(struct log_ring *r, uint64_t from, uint64_t to,
                           bool (*fn)(void *ctx, const struct log_part *p), void *ctx);
 
-enum status log_ring_open_window(struct arena *a, struct log_ring *r);
-void log_ring_close_window(struct arena *a, struct log_ring *r);
+/* Gives back what walking took from the ring's arena. */
+void log_ring_close(struct log_ring *r);
 
 /* Reads [ring_off, ring_off + len), wrapped. STATUS_IO also when the file has not got the bytes. */
 enum status log_ring_read(const struct log_ring *r, uint64_t ring_off, uint8_t *buf, size_t len);

@@ -396,7 +396,7 @@ enum status log_scan_run(struct arena *a, struct source *file, uint64_t off, uin
 
     struct scanner c = {
         .arena = a,
-        .ring = log_ring_of(file, off, len),
+        .ring = log_ring_of(a, file, off, len),
         .out = &out,
         .live = *live,
         .first_entry_off = UINT64_MAX,
@@ -404,16 +404,14 @@ enum status log_scan_run(struct arena *a, struct source *file, uint64_t off, uin
         .rest = TALLY_NONE,
     };
     out.scanned = true;
-    enum status st = log_ring_open_window(a, &c.ring);
-    if (st == STATUS_OK)
-        st = ring_scan(&c);
+    enum status st = ring_scan(&c);
     if (st == STATUS_OK)
         st = settle_guids(&c);
     if (st == STATUS_OK) {
         settle_orphans(&c);
         st = log_sequence_find(a, &out);
     }
-    log_ring_close_window(a, &c.ring);
+    log_ring_close(&c.ring);
     arena_release(a, c.guids.items);
     if (st == STATUS_OK)
         *ret = out;

@@ -152,7 +152,7 @@ enum status log_scan_descriptors(const struct log_scan *s, struct source *file, 
     if (entry >= s->entry_count || s->entries[entry].defect != LOG_DEFECT_NONE)
         return STATUS_INTERNAL;
     const struct log_entry *e = &s->entries[entry];
-    const struct log_ring ring = log_ring_of(file, s->off, s->len);
+    const struct log_ring ring = log_ring_of(NULL, file, s->off, s->len);
     uint64_t descriptor_end = LOG_SECTOR_LEN * log_descriptor_sectors(e->descriptor_count);
     uint64_t data_at = e->ring_off + descriptor_end; /* of the next data sector, not yet wrapped */
     uint32_t i = 0, data_seen = 0;

@@ -10,7 +10,7 @@
 #include "base/checked.h"
 #include "base/limits.h"
 
-enum { PAGE_SHIFT = 17, PAGE_BYTES = 1 << (PAGE_SHIFT - 1) };
+enum { PAGE_SHIFT = 13, PAGE_BYTES = 1 << (PAGE_SHIFT - 1) };
 
 struct overlap_table *overlap_table_create(struct arena *a, uint64_t entries, uint64_t window_entries)
 {

@@ -18,29 +18,41 @@ static void count_window(struct span s, uint64_t off, struct residue *r)
         r->bytes += s.ptr[i] != 0;
 }
 
+/* Reads [*off, hole) as far as the budget goes. Apart, because most areas are holes and need no buffer on the stack. */
+__attribute__((noinline)) static enum status count_data(struct view *v, uint64_t *off, uint64_t hole, uint64_t *budget,
+                                                        struct residue *r)
+{
+    uint8_t buf[WINDOW];
+    uint64_t left;
+
+    while ((left = u64_min(hole - *off, *budget)) > 0) {
+        size_t n = (size_t)u64_min(left, WINDOW);
+        enum status st = source_read(v->src, *off, buf, n);
+        if (st != STATUS_OK)
+            return st;
+        count_window(span_of(buf, n), *off, r);
+        *off += n;
+        *budget -= n;
+    }
+    return STATUS_OK;
+}
+
 enum status view_residue_within(struct view *v, uint64_t off, uint64_t len, uint64_t *budget, struct residue *ret,
                                 uint64_t *ret_looked)
 {
     uint64_t start = off, end = off < v->src->size ? off + u64_min(len, v->src->size - off) : off;
     uint64_t data, hole;
     struct residue r = {.bytes = 0};
-    uint8_t buf[WINDOW];
     enum status st = STATUS_OK;
 
-    while (off<end && * budget> 0 && st == STATUS_OK) {
+    while (u64_min(end - off, *budget) > 0 && st == STATUS_OK) {
         st = source_next_data(v->src, off, &data, &hole);
         if (st != STATUS_OK || data >= end) {
             off = end;
             break;
         }
-        for (off = data, hole = u64_min(hole, end); off<hole && * budget> 0 && st == STATUS_OK;) {
-            size_t n = (size_t)u64_min(u64_min(hole - off, WINDOW), *budget);
-            st = source_read(v->src, off, buf, n);
-            if (st == STATUS_OK)
-                count_window(span_of(buf, n), off, &r);
-            off += n;
-            *budget -= n;
-        }
+        off = data;
+        st = count_data(v, &off, u64_min(hole, end), budget, &r);
     }
     if (st == STATUS_IO)
         view_note_io_error(v);

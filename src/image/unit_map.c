@@ -6,11 +6,15 @@
  */
 #include "image/unit_map.h"
 
+#include <string.h>
+
 #include "base/checked.h"
+
+enum { PAGES_FIRST = 16 }; /* half a TiB of file */
 
 struct unit_map unit_map_in(struct arena *a, uint64_t units)
 {
-    return (struct unit_map){.arena = a, .page_count = u64_div_up(units, (uint64_t)1 << UNIT_PAGE_SHIFT)};
+    return (struct unit_map){.arena = a, .page_limit = u64_div_up(units, (uint64_t)1 << UNIT_PAGE_SHIFT)};
 }
 
 /* Every step-th bit, from bit 0; step a power of two below 64. */
@@ -19,12 +23,25 @@ static uint64_t pattern(uint64_t step)
     return UINT64_MAX / (((uint64_t)1 << step) - 1);
 }
 
+/* Makes the table of pages reach past `page`. */
+static bool grow_table(struct unit_map *m, uint64_t page)
+{
+    uint64_t count = u64_min(u64_max(u64_max(2 * m->page_count, page + 1), PAGES_FIRST), m->page_limit);
+    uint64_t **pages = page < count ? arena_array(m->arena, count, sizeof(*pages)) : NULL;
+    if (!pages)
+        return false;
+    if (m->page_count > 0)
+        memcpy(pages, m->pages, (size_t)m->page_count * sizeof(*pages));
+    arena_release(m->arena, m->pages);
+    m->pages = pages;
+    m->page_count = count;
+    return true;
+}
+
 static uint64_t *page_for(struct unit_map *m, uint64_t unit)
 {
     uint64_t page = unit >> UNIT_PAGE_SHIFT;
-    if (!m->pages)
-        m->pages = arena_array(m->arena, m->page_count, sizeof(*m->pages));
-    if (!m->pages || page >= m->page_count)
+    if (page >= m->page_count && !grow_table(m, page))
         return NULL;
     if (!m->pages[page])
         m->pages[page] = arena_array(m->arena, UNIT_PAGE_WORDS, sizeof(uint64_t));

@@ -16,8 +16,8 @@ enum { UNIT_PAGE_SHIFT = 15, UNIT_PAGE_WORDS = 1 << (UNIT_PAGE_SHIFT - 6) };
 
 struct unit_map {
     struct arena *arena;
-    uint64_t **pages; /* NULL while the set is empty */
-    uint64_t page_count;
+    uint64_t **pages; /* page_count of them; NULL while the set is empty */
+    uint64_t page_count, page_limit;
 };
 
 /* An empty set of numbers below `units`. Allocates nothing yet. */

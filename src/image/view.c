@@ -9,6 +9,7 @@
 
 #include "base/checked.h"
 #include "image/bat_stream.h"
+#include "image/structure.h"
 #include "image/view_parts.h"
 
 const char *absence_text(enum absence a)
@@ -66,40 +67,35 @@ void view_note_io_error(struct view *v)
     v->io_error_errno = v->src->error_errno;
 }
 
-enum status view_read_structure(struct view *v, uint64_t off, size_t len, uint8_t **ret, size_t *ret_got,
-                                bool *ret_io_error)
+enum status view_read_structure(struct view *v, uint64_t off, size_t len, size_t least, struct span *ret,
+                                size_t *ret_got, bool *ret_io_error)
 {
-    uint8_t *buf = arena_alloc(v->arena, len);
-    size_t got = 0;
-    enum status st;
-    if (!buf)
-        return arena_status(v->arena);
-    st = source_read_some(v->src, off, buf, len, &got);
-    if (st == STATUS_IO) {
-        view_note_io_error(v);
-        for (size_t i = 0; i < len; i++) /* whatever arrived before the error is no evidence */
-            buf[i] = 0;
-        got = 0;
-    } else if (st != STATUS_OK) {
-        return st;
-    }
-    *ret = buf;
-    *ret_got = got;
+    enum status st = structure_read(v->arena, v->src, off, len, least, ret, ret_got);
     *ret_io_error = st == STATUS_IO;
+    if (st != STATUS_IO)
+        return st;
+    view_note_io_error(v);
+    const uint8_t *zeros = arena_alloc(v->arena, least); /* whatever arrived before the error is no evidence */
+    if (!zeros)
+        return arena_status(v->arena);
+    *ret = span_of(zeros, least);
+    *ret_got = 0;
     return STATUS_OK;
 }
 
 static enum status read_region_copy(struct view *v, unsigned which)
 {
     struct region_copy *c = &v->regions[which];
-    uint8_t *bytes = NULL;
+    struct span bytes;
     enum status st;
 
     c->off = REGION_TABLE_OFF[which];
-    st = view_read_structure(v, c->off, REGION_TABLE_LEN, &bytes, &c->got, &c->io_error);
+    st = view_read_structure(v, c->off, REGION_TABLE_LEN, REGION_TABLE_HEADER_LEN, &bytes, &c->got, &c->io_error);
+    if (st == STATUS_OK)
+        st = structure_extend(v->arena, &bytes, region_table_front_len(bytes));
     if (st != STATUS_OK)
         return st;
-    if (!region_table_decode(span_of(bytes, REGION_TABLE_LEN), &c->table))
+    if (!region_table_decode_front(bytes, &c->table))
         return STATUS_INTERNAL;
     c->valid = !c->io_error && region_table_valid(&c->table);
     if (!c->table.signature_ok)
@@ -179,8 +175,8 @@ static bool ranges_meet(uint64_t off, uint64_t len, uint64_t other_off, uint64_t
 }
 
 /*
- * The entries in use lie on the header section, the log or the metadata. The overlap is an error of its own (VHDX-RGN-010,
- * -012, -013); reading those bytes as entries would add a thousand that mean nothing.
+ * The entries in use lie on the header section, the log or the metadata. The overlap is an error of its own
+ * (VHDX-RGN-010, -012, -013); reading those bytes as entries would add a thousand that mean nothing.
  */
 static bool bat_is_shared(const struct view *v)
 {

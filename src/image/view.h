@@ -45,7 +45,7 @@ struct region_copy {
     size_t got;                 /* bytes of it that exist in the file */
     bool io_error;
     bool valid;                 /* signature and CRC */
-    struct region_table table;  /* decoded over zero-filled bytes when got is short; raw is always REGION_TABLE_LEN */
+    struct region_table table;  /* decoded over zero-filled bytes when got is short */
     struct region_entry *entries; /* table.usable_count, only when the signature is right */
 };
 

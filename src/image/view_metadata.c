@@ -4,13 +4,15 @@
  * region and the file before a byte is read or allocated, and no item is longer than the format allows (1 MiB).
  */
 #include "base/checked.h"
+#include "image/structure.h"
 #include "image/view_parts.h"
 
 static enum status read_table(struct view *v)
 {
     struct metadata *m = &v->metadata;
     uint64_t there = view_region_bytes(v, &v->metadata_region);
-    uint8_t *bytes = NULL;
+    size_t len = (size_t)u64_min(there, METADATA_TABLE_LEN); /* what lies behind the region is no part of the table */
+    struct span bytes;
     size_t got;
     bool io_error;
     enum status st;
@@ -19,17 +21,20 @@ static enum status read_table(struct view *v)
         m->absence = ABSENT_REGION_UNUSABLE;
         return STATUS_OK;
     }
-    st = view_read_structure(v, v->metadata_region.off, METADATA_TABLE_LEN, &bytes, &got, &io_error);
+    st = view_read_structure(v, v->metadata_region.off, len, METADATA_TABLE_HEADER_LEN, &bytes, &got, &io_error);
     if (st != STATUS_OK)
         return st;
     if (io_error) {
         m->absence = ABSENT_IO;
         return STATUS_OK;
     }
-    for (size_t i = (size_t)u64_min(there, METADATA_TABLE_LEN); i < METADATA_TABLE_LEN; i++)
-        bytes[i] = 0; /* what lies behind a region shorter than the table is no part of it */
-    m->truncated_table = there < METADATA_TABLE_LEN;
-    if (!metadata_table_decode(span_of(bytes, METADATA_TABLE_LEN), &m->table))
+    m->truncated_table = len < METADATA_TABLE_LEN;
+    st = structure_extend(v->arena, &bytes, (size_t)u64_div_up(bytes.len, METADATA_ENTRY_LEN) * METADATA_ENTRY_LEN);
+    if (st == STATUS_OK)
+        st = structure_extend(v->arena, &bytes, metadata_table_front_len(bytes));
+    if (st != STATUS_OK)
+        return st;
+    if (!metadata_table_decode_front(bytes, &m->table))
         return STATUS_INTERNAL;
     if (!m->table.signature_ok) {
         m->absence = ABSENT_BAD_SIGNATURE;
@@ -48,18 +53,18 @@ static enum status read_table(struct view *v)
 static enum status read_item(struct view *v, struct metadata_item *item)
 {
     const struct metadata_entry *e = &v->metadata.entries[item->entry];
-    uint8_t *bytes = NULL;
+    struct span bytes;
     size_t got;
     bool io_error;
     enum status st;
 
     if (e->len > METADATA_ITEM_MAX || !range_in(e->off, e->len, view_region_bytes(v, &v->metadata_region)))
         return STATUS_OK;
-    st = view_read_structure(v, v->metadata_region.off + e->off, e->len, &bytes, &got, &io_error);
+    st = view_read_structure(v, v->metadata_region.off + e->off, e->len, e->len, &bytes, &got, &io_error);
     if (st != STATUS_OK || io_error)
         return st;
     item->readable = true;
-    item->data = span_of(bytes, e->len);
+    item->data = bytes;
     return STATUS_OK;
 }
 

@@ -6,11 +6,11 @@
 #include "image/view.h"
 
 /*
- * Reads [off, off + len) of the view into fresh memory, zero-filled where the file ends; *ret_got = bytes that exist.
- * When the host cannot read it the bytes are zeros, *ret_got is 0, *ret_io_error is true and the view remembers where.
+ * As structure_read(), through the view. When the host cannot read it the `least` bytes are zeros, *ret_got is 0,
+ * *ret_io_error is true and the view remembers where.
  */
-enum status view_read_structure(struct view *v, uint64_t off, size_t len, uint8_t **ret, size_t *ret_got,
-                                bool *ret_io_error);
+enum status view_read_structure(struct view *v, uint64_t off, size_t len, size_t least, struct span *ret,
+                                size_t *ret_got, bool *ret_io_error);
 
 /* Bytes of a region that exist in the file, counted from its start. */
 uint64_t view_region_bytes(const struct view *v, const struct region_ref *r);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* The holes of a source tell where a structure's zeros begin; a source that knows none is read as a whole. */
+#include "image/structure.h"
+
+#include <string.h>
+
+#include "base/checked.h"
+
+/* Where the last data of [off, end) ends, off < end; end when the source cannot say. */
+static uint64_t data_end(struct source *src, uint64_t off, uint64_t end)
+{
+    uint64_t last = off, data, hole;
+
+    for (uint64_t at = off; at < end; at = last = hole) {
+        if (source_next_data(src, at, &data, &hole) != STATUS_OK)
+            return end;
+        if (data >= end)
+            break;
+    }
+    return u64_min(last, end);
+}
+
+enum status structure_read(struct arena *a, struct source *src, uint64_t off, size_t len, size_t least,
+                           struct span *ret, size_t *ret_got)
+{
+    size_t there = off < src->size ? (size_t)u64_min(len, src->size - off) : 0;
+    uint64_t used = there > 0 ? data_end(src, off, off + there) - off : 0;
+    size_t n = (size_t)u64_max(u64_min(u64_div_up(used, STRUCTURE_GRAIN) * STRUCTURE_GRAIN, len), least);
+    uint8_t *buf = arena_alloc(a, n);
+
+    if (!buf)
+        return arena_status(a);
+    if (used > 0) {
+        enum status st = source_read(src, off, buf, (size_t)used);
+        if (st != STATUS_OK)
+            return st;
+    }
+    *ret = span_of(buf, n);
+    *ret_got = there;
+    return STATUS_OK;
+}
+
+enum status structure_extend(struct arena *a, struct span *s, size_t len)
+{
+    if (s->len >= len)
+        return STATUS_OK;
+    uint8_t *buf = arena_alloc(a, len);
+    if (!buf)
+        return arena_status(a);
+    memcpy(buf, s->ptr, s->len);
+    *s = span_of(buf, len);
+    return STATUS_OK;
+}
