@@ -37,6 +37,11 @@ bool header_decode(struct span s, struct header *ret)
     return true;
 }
 
+void header_sign(uint8_t *header)
+{
+    put_le32(header + 4, crc32c_structure(span_of(header, HEADER_LEN)));
+}
+
 void header_encode(const struct header *h, uint8_t *out)
 {
     memset(out, 0, HEADER_LEN);
@@ -49,5 +54,5 @@ void header_encode(const struct header *h, uint8_t *out)
     put_le16(out + 66, h->version);
     put_le32(out + 68, h->log_len);
     put_le64(out + 72, h->log_off);
-    put_le32(out + 4, crc32c_structure(span_of(out, HEADER_LEN)));
+    header_sign(out);
 }

@@ -32,6 +32,8 @@ static inline bool header_valid(const struct header *h)
 {
     return h->signature_ok && h->checksum_ok;
 }
+/* Sets the checksum of HEADER_LEN bytes in memory. */
+void header_sign(uint8_t *header);
 /* Writes HEADER_LEN bytes: fields, zero reserved bytes, right signature and checksum (the two flags are ignored). */
 void header_encode(const struct header *h, uint8_t *out);
 

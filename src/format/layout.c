@@ -66,7 +66,7 @@ static const struct {
 enum known_guid known_guid_find(const struct guid *g)
 {
     for (unsigned i = KNOWN_GUID_NONE + 1; i < KNOWN_GUID_COUNT; i++)
-        if (guid_equal(g, &known[i].guid))
+        if (g->bytes[0] == known[i].guid.bytes[0] && guid_equal(g, &known[i].guid)) /* most are told by one byte */
             return (enum known_guid)i;
     return KNOWN_GUID_NONE;
 }

@@ -11,32 +11,62 @@
 #include "base/le.h"
 #include "format/layout.h"
 
-bool metadata_table_decode(struct span s, struct metadata_table *ret)
-{
-    struct span raw, reserved2;
-    if (!span_sub(s, 0, METADATA_TABLE_LEN, &raw) || !span_sub(raw, 12, 20, &reserved2))
-        return false;
-    struct metadata_table t = {
-        .signature_ok = memcmp(raw.ptr, SIGNATURE_METADATA, 8) == 0,
-        .reserved = le16(raw.ptr + 8),
-        .entry_count = le16(raw.ptr + 10),
-        .reserved2_zero = span_is_zero(reserved2),
-        .raw = raw,
-    };
-    t.usable_count = t.entry_count < METADATA_ENTRIES_MAX ? t.entry_count : METADATA_ENTRIES_MAX;
-    *ret = t;
-    return true;
-}
-
 static uint64_t entry_off(uint32_t i)
 {
     return METADATA_TABLE_HEADER_LEN + (uint64_t)METADATA_ENTRY_LEN * i;
 }
 
+static uint16_t usable(uint16_t entry_count)
+{
+    return entry_count < METADATA_ENTRIES_MAX ? entry_count : METADATA_ENTRIES_MAX;
+}
+
+size_t metadata_table_front_len(struct span s)
+{
+    return s.len < METADATA_TABLE_HEADER_LEN ? 0 : (size_t)entry_off(usable(le16(s.ptr + 10)));
+}
+
+bool metadata_table_decode(struct span s, struct metadata_table *ret)
+{
+    struct span whole;
+    return span_sub(s, 0, METADATA_TABLE_LEN, &whole) && metadata_table_decode_front(whole, ret);
+}
+
+bool metadata_table_decode_front(struct span s, struct metadata_table *ret)
+{
+    struct span front = s, reserved2;
+    if (s.len < METADATA_TABLE_HEADER_LEN || s.len < metadata_table_front_len(s) || !span_sub(s, 12, 20, &reserved2))
+        return false;
+    if (s.len > METADATA_TABLE_LEN && !span_sub(s, 0, METADATA_TABLE_LEN, &front))
+        return false;
+    if (front.len % METADATA_ENTRY_LEN != 0)
+        return false;
+    struct metadata_table t = {
+        .signature_ok = memcmp(front.ptr, SIGNATURE_METADATA, 8) == 0,
+        .reserved = le16(front.ptr + 8),
+        .entry_count = le16(front.ptr + 10),
+        .reserved2_zero = span_is_zero(reserved2),
+        .front = front,
+    };
+    t.usable_count = usable(t.entry_count);
+    *ret = t;
+    return true;
+}
+
+bool metadata_entry_bytes(const struct metadata_table *t, uint32_t i, struct span *ret)
+{
+    static const uint8_t unused[METADATA_ENTRY_LEN];
+    if (i >= METADATA_ENTRIES_MAX)
+        return false;
+    if (!span_sub(t->front, entry_off(i), METADATA_ENTRY_LEN, ret))
+        *ret = span_of(unused, sizeof(unused));
+    return true;
+}
+
 bool metadata_entry_decode(const struct metadata_table *t, uint32_t i, struct metadata_entry *ret)
 {
     struct span s;
-    if (i >= METADATA_ENTRIES_MAX || !span_sub(t->raw, entry_off(i), METADATA_ENTRY_LEN, &s))
+    if (!metadata_entry_bytes(t, i, &s))
         return false;
     *ret = (struct metadata_entry){
         .item_id = guid_load(s.ptr),
@@ -48,6 +78,15 @@ bool metadata_entry_decode(const struct metadata_table *t, uint32_t i, struct me
     return true;
 }
 
+void metadata_entry_encode(const struct metadata_entry *e, uint8_t *out)
+{
+    guid_store(out, &e->item_id);
+    put_le32(out + 16, e->off);
+    put_le32(out + 20, e->len);
+    put_le32(out + 24, e->flags);
+    put_le32(out + 28, e->reserved2);
+}
+
 bool metadata_table_encode(const struct metadata_entry *entries, uint32_t count, uint8_t *out)
 {
     if (count > METADATA_ENTRIES_MAX)
@@ -55,14 +94,8 @@ bool metadata_table_encode(const struct metadata_entry *entries, uint32_t count,
     memset(out, 0, METADATA_TABLE_LEN);
     memcpy(out, SIGNATURE_METADATA, 8);
     put_le16(out + 10, (uint16_t)count);
-    for (uint32_t i = 0; i < count; i++) {
-        uint8_t *p = out + entry_off(i);
-        guid_store(p, &entries[i].item_id);
-        put_le32(p + 16, entries[i].off);
-        put_le32(p + 20, entries[i].len);
-        put_le32(p + 24, entries[i].flags);
-        put_le32(p + 28, entries[i].reserved2);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        metadata_entry_encode(&entries[i], out + entry_off(i));
     return true;
 }
 

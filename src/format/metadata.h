@@ -12,10 +12,10 @@
 struct metadata_table {
     bool signature_ok;
     uint16_t reserved;
-    uint16_t entry_count; /* stored */
+    uint16_t entry_count;  /* stored */
     uint16_t usable_count; /* min(entry_count, METADATA_ENTRIES_MAX) */
     bool reserved2_zero;
-    struct span raw; /* METADATA_TABLE_LEN bytes */
+    struct span front; /* its bytes, all usable entries among them; the rest up to METADATA_TABLE_LEN is zeros */
 };
 
 enum {
@@ -35,8 +35,19 @@ struct metadata_entry {
 
 /* s: at least METADATA_TABLE_LEN bytes; false when shorter. Borrows s. */
 bool metadata_table_decode(struct span s, struct metadata_table *ret);
+/*
+ * The same from the front of a table that has only zeros behind it. False when s cuts an entry
+ * or is shorter than what metadata_table_front_len() says, or than METADATA_TABLE_HEADER_LEN.
+ */
+bool metadata_table_decode_front(struct span s, struct metadata_table *ret);
+/* Header and usable entries of the table that begins with these METADATA_TABLE_HEADER_LEN bytes at least; 0 when
+ * shorter. */
+size_t metadata_table_front_len(struct span s);
+/* The 32 bytes of entry i < METADATA_ENTRIES_MAX: a part of `front`, or zeros. False otherwise. */
+bool metadata_entry_bytes(const struct metadata_table *t, uint32_t i, struct span *ret);
 /* i < METADATA_ENTRIES_MAX (entries past entry_count can be looked at: stale copies are evidence); false otherwise. */
 bool metadata_entry_decode(const struct metadata_table *t, uint32_t i, struct metadata_entry *ret);
+void metadata_entry_encode(const struct metadata_entry *e, uint8_t *out); /* METADATA_ENTRY_LEN bytes */
 /* Writes METADATA_TABLE_LEN bytes. count <= METADATA_ENTRIES_MAX (false, untouched otherwise). */
 bool metadata_table_encode(const struct metadata_entry *entries, uint32_t count, uint8_t *out);
 
@@ -58,7 +69,8 @@ enum {
 
 /* Each needs at least the item's length (longer is accepted, first bytes used); false when shorter. */
 bool file_parameters_decode(struct span s, struct file_parameters *ret);
-void file_parameters_encode(const struct file_parameters *p, uint8_t out[FILE_PARAMETERS_LEN]); /* from block_size, flags */
+void file_parameters_encode(const struct file_parameters *p,
+                            uint8_t out[FILE_PARAMETERS_LEN]); /* from block_size, flags */
 bool virtual_disk_size_decode(struct span s, uint64_t *ret);
 void virtual_disk_size_encode(uint64_t v, uint8_t out[VIRTUAL_DISK_SIZE_LEN]);
 bool virtual_disk_id_decode(struct span s, struct guid *ret);

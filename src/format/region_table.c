@@ -12,35 +12,53 @@
 #include "base/le.h"
 #include "format/layout.h"
 
-bool region_table_decode(struct span s, struct region_table *ret)
-{
-    struct span raw;
-    if (!span_sub(s, 0, REGION_TABLE_LEN, &raw))
-        return false;
-    const uint8_t *p = raw.ptr;
-    struct region_table t = {
-        .signature_ok = memcmp(p, SIGNATURE_REGION_TABLE, 4) == 0,
-        .checksum = le32(p + 4),
-        .checksum_computed = crc32c_structure(raw),
-        .entry_count = le32(p + 8),
-        .reserved = le32(p + 12),
-        .raw = raw,
-    };
-    t.checksum_ok = t.checksum == t.checksum_computed;
-    t.usable_count = t.entry_count < REGION_ENTRIES_MAX ? t.entry_count : REGION_ENTRIES_MAX;
-    *ret = t;
-    return true;
-}
-
 static uint64_t entry_off(uint32_t i)
 {
     return REGION_TABLE_HEADER_LEN + (uint64_t)REGION_ENTRY_LEN * i;
 }
 
+static uint32_t usable(uint32_t entry_count)
+{
+    return entry_count < REGION_ENTRIES_MAX ? entry_count : REGION_ENTRIES_MAX;
+}
+
+size_t region_table_front_len(struct span s)
+{
+    return s.len < REGION_TABLE_HEADER_LEN ? 0 : (size_t)entry_off(usable(le32(s.ptr + 8)));
+}
+
+bool region_table_decode(struct span s, struct region_table *ret)
+{
+    struct span whole;
+    return span_sub(s, 0, REGION_TABLE_LEN, &whole) && region_table_decode_front(whole, ret);
+}
+
+bool region_table_decode_front(struct span s, struct region_table *ret)
+{
+    struct span front = s;
+    if (s.len < REGION_TABLE_HEADER_LEN || s.len < region_table_front_len(s))
+        return false;
+    if (s.len > REGION_TABLE_LEN && !span_sub(s, 0, REGION_TABLE_LEN, &front))
+        return false;
+    const uint8_t *p = front.ptr;
+    struct region_table t = {
+        .signature_ok = memcmp(p, SIGNATURE_REGION_TABLE, 4) == 0,
+        .checksum = le32(p + 4),
+        .checksum_computed = crc32c_structure_front(front, REGION_TABLE_LEN),
+        .entry_count = le32(p + 8),
+        .reserved = le32(p + 12),
+        .front = front,
+    };
+    t.checksum_ok = t.checksum == t.checksum_computed;
+    t.usable_count = usable(t.entry_count);
+    *ret = t;
+    return true;
+}
+
 bool region_entry_decode(const struct region_table *t, uint32_t i, struct region_entry *ret)
 {
     struct span s;
-    if (i >= t->usable_count || !span_sub(t->raw, entry_off(i), REGION_ENTRY_LEN, &s))
+    if (i >= t->usable_count || !span_sub(t->front, entry_off(i), REGION_ENTRY_LEN, &s))
         return false;
     *ret = (struct region_entry){
         .guid = guid_load(s.ptr),
@@ -51,6 +69,19 @@ bool region_entry_decode(const struct region_table *t, uint32_t i, struct region
     return true;
 }
 
+void region_entry_encode(const struct region_entry *e, uint8_t *out)
+{
+    guid_store(out, &e->guid);
+    put_le64(out + 16, e->off);
+    put_le32(out + 24, e->len);
+    put_le32(out + 28, e->required_word);
+}
+
+void region_table_sign(uint8_t *table)
+{
+    put_le32(table + 4, crc32c_structure(span_of(table, REGION_TABLE_LEN)));
+}
+
 bool region_table_encode(const struct region_entry *entries, uint32_t count, uint8_t *out)
 {
     if (count > REGION_ENTRIES_MAX)
@@ -58,13 +89,8 @@ bool region_table_encode(const struct region_entry *entries, uint32_t count, uin
     memset(out, 0, REGION_TABLE_LEN);
     memcpy(out, SIGNATURE_REGION_TABLE, 4);
     put_le32(out + 8, count);
-    for (uint32_t i = 0; i < count; i++) {
-        uint8_t *p = out + entry_off(i);
-        guid_store(p, &entries[i].guid);
-        put_le64(p + 16, entries[i].off);
-        put_le32(p + 24, entries[i].len);
-        put_le32(p + 28, entries[i].required_word);
-    }
-    put_le32(out + 4, crc32c_structure(span_of(out, REGION_TABLE_LEN)));
+    for (uint32_t i = 0; i < count; i++)
+        region_entry_encode(&entries[i], out + entry_off(i));
+    region_table_sign(out);
     return true;
 }

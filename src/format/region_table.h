@@ -17,7 +17,7 @@ struct region_table {
     uint32_t entry_count; /* stored; may exceed REGION_ENTRIES_MAX */
     uint32_t reserved;
     uint32_t usable_count; /* min(entry_count, REGION_ENTRIES_MAX): entries that can be decoded */
-    struct span raw;       /* REGION_TABLE_LEN bytes */
+    struct span front;     /* its bytes, all usable entries among them; the rest up to REGION_TABLE_LEN is zeros */
 };
 
 struct region_entry {
@@ -29,6 +29,13 @@ struct region_entry {
 
 /* s: at least REGION_TABLE_LEN bytes; false when shorter. Borrows s. */
 bool region_table_decode(struct span s, struct region_table *ret);
+/*
+ * The same from the front of a table that has only zeros behind it. False when s is shorter than what
+ * region_table_front_len() says, or than REGION_TABLE_HEADER_LEN.
+ */
+bool region_table_decode_front(struct span s, struct region_table *ret);
+/* Header and usable entries of the table that begins with these REGION_TABLE_HEADER_LEN bytes at least; 0 when shorter. */
+size_t region_table_front_len(struct span s);
 /* Signature and checksum are right (2.2.3.1). */
 static inline bool region_table_valid(const struct region_table *t)
 {
@@ -36,6 +43,9 @@ static inline bool region_table_valid(const struct region_table *t)
 }
 /* i < usable_count; false otherwise. */
 bool region_entry_decode(const struct region_table *t, uint32_t i, struct region_entry *ret);
+void region_entry_encode(const struct region_entry *e, uint8_t *out); /* REGION_ENTRY_LEN bytes */
+/* Sets the checksum of a whole table in memory. */
+void region_table_sign(uint8_t *table);
 /* Writes REGION_TABLE_LEN bytes with the right checksum. count <= REGION_ENTRIES_MAX (false, untouched otherwise). */
 bool region_table_encode(const struct region_entry *entries, uint32_t count, uint8_t *out);
 
