@@ -46,8 +46,11 @@ static void block_over_log(struct probe *p, const struct subject *s)
     finding_guest_of(f, n);
     finding_related(p, f, STRUCTURE_LOG, -1, s->view->log_off);
     const struct header *h = image_header(s->image);
-    if (h && guid_is_nil(&h->log_guid))
+    if (h && guid_is_nil(&h->log_guid)) {
         finding_repair(f, REPAIR_CONSENT);
+        finding_next(
+            p, f, "vhdxray repair FILE --consent VHDX-BAT-014 (plan only; makes a new log behind the end of the file)");
+    }
 }
 
 static void block_over_region(struct probe *p, const struct subject *s)
@@ -69,6 +72,8 @@ static void block_over_region(struct probe *p, const struct subject *s)
     finding_related(p, f, STRUCTURE_REGION_TABLE, (int64_t)e->ref, e->start);
     finding_means(p, f, "guest data of this block and %s cannot both be right",
                   phrase_owner(probe_arena(p), s->view, e));
+    if (s->view->bat_region.found && e->start == s->view->bat_region.off)
+        finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_7ZIP); /* 7-Zip looks at this region alone */
 }
 
 static void blocks_share_place(struct probe *p, const struct subject *s)
@@ -152,6 +157,12 @@ static void bitmap_overlap(struct probe *p, const struct subject *s)
         finding_related(p, f, STRUCTURE_BAT, (int64_t)other->ref, bat_index_off(s->view, other->ref));
 }
 
+/* What is wrong with the place of a soft anchor. */
+enum {
+    ANCHOR_FACTS = BAT_FACT_WRAPS | BAT_FACT_PAST_EOF | BAT_FACT_HITS_LOG | BAT_FACT_HITS_REGION |
+                   BAT_FACT_HITS_BITMAP | BAT_FACT_HITS_ANCHOR | BAT_FACT_SAME_PAYLOAD | BAT_FACT_PARTIAL_PAYLOAD
+};
+
 /* The soft anchor itself: past the end, or somewhere that is taken. */
 static void anchor_is_wrong(struct probe *p, const struct subject *s)
 {
@@ -169,12 +180,9 @@ static void anchor_is_wrong(struct probe *p, const struct subject *s)
 
 static void anchor_taken(struct probe *p, const struct subject *s)
 {
-    const unsigned wrong = BAT_FACT_WRAPS | BAT_FACT_PAST_EOF | BAT_FACT_HITS_LOG | BAT_FACT_HITS_REGION |
-                           BAT_FACT_HITS_BITMAP | BAT_FACT_HITS_ANCHOR | BAT_FACT_SAME_PAYLOAD |
-                           BAT_FACT_PARTIAL_PAYLOAD;
     const struct bat_note *n = s->note;
 
-    if (n->anchor && (n->facts & wrong) != 0) {
+    if (n->anchor && (n->facts & ANCHOR_FACTS) != 0) {
         anchor_is_wrong(p, s);
         return;
     }
@@ -240,6 +248,7 @@ static const struct rule rules[] = {
     {
         .id = "VHDX-BAT-014",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_HITS_LOG,
         .needs = NEED_LAYOUT,
         .severity = SEVERITY_ERROR,
         .stops = PEER_QEMU | PEER_HYPERV,
@@ -254,6 +263,7 @@ static const struct rule rules[] = {
     {
         .id = "VHDX-BAT-015",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_HITS_REGION,
         .needs = NEED_LAYOUT,
         .severity = SEVERITY_ERROR,
         .stops = PEER_QEMU | PEER_HYPERV,
@@ -268,6 +278,7 @@ static const struct rule rules[] = {
     {
         .id = "VHDX-BAT-016",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_SAME_PAYLOAD,
         .needs = NEED_LAYOUT,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
@@ -278,12 +289,13 @@ static const struct rule rules[] = {
                "whose the "
                "bytes are. QEMU does not notice.",
         .means = "two guest ranges show the same bytes: one of them is lost",
-        .next = "do not let a guest write to FILE; compare both ranges with what the file system expects there",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-016 (plan only; copies the block for one owner)",
         .check = blocks_share_place,
     },
     {
         .id = "VHDX-BAT-017",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_PARTIAL_PAYLOAD,
         .needs = NEED_LAYOUT,
         .severity = SEVERITY_ERROR,
         .stops = PEER_HYPERV | PEER_7ZIP,
@@ -298,6 +310,7 @@ static const struct rule rules[] = {
     {
         .id = "VHDX-BAT-018",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_HITS_BITMAP | BAT_FACT_SAME_PAYLOAD | BAT_FACT_PARTIAL_PAYLOAD,
         .needs = NEED_LAYOUT,
         .severity = SEVERITY_ERROR,
         .stops = PEER_HYPERV | PEER_7ZIP,
@@ -313,6 +326,7 @@ static const struct rule rules[] = {
     {
         .id = "VHDX-BAT-019",
         .scope = SCOPE_BAT_NOTE,
+        .facts = ANCHOR_FACTS,
         .needs = NEED_LAYOUT,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
@@ -323,12 +337,13 @@ static const struct rule rules[] = {
                "must be "
                "dropped when something else takes the space.",
         .means = "guest data is not affected: the block reads as zeros; its old content is not there any more",
-        .next = "vhdxray dump FILE bat; Hyper-V may refuse FILE",
+        .next = "vhdxray repair FILE (plan only; forgets the old place)",
         .check = anchor_taken,
     },
     {
         .id = "VHDX-BAT-020",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_NO_BITMAP,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
         .stops = PEER_HYPERV,
@@ -338,12 +353,14 @@ static const struct rule rules[] = {
                "Without it "
                "nobody knows which.",
         .means = "for each sector of the block it is unknown whether this file or the parent holds it",
-        .next = "keep FILE and its parent unchanged; vhdxray dump FILE bat",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-020 (plan only; sets state 6: all sectors come from "
+                "this file)",
         .check = bitmap_missing,
     },
     {
         .id = "VHDX-BAT-021",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_UNUSED_SLOT,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_CONSENT,
         .spec = "2.5",
@@ -353,7 +370,8 @@ static const struct rule rules[] = {
             "offset there belongs to a disk that was larger, or to a page of the BAT that was moved by one entry "
             "(VHDX-BAT-025).",
         .means = "the guest cannot see what the entry points to; it may be a block that it lost",
-        .next = "vhdxray dump FILE bat: compare virtual size and entries",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-021 (plan only; empties the slot); vhdxray dump FILE "
+                "bat shows what it points to",
         .check = slot_unused,
     },
 };

@@ -48,6 +48,7 @@ static void region_too_small(struct probe *p, const struct subject *s)
     finding_actual(p, f, "%" PRIu64 " bytes", v->bat_region.len);
     if (spare) {
         finding_repair(f, REPAIR_CONSENT);
+        finding_next(p, f, "vhdxray repair FILE --consent VHDX-BAT-001 (plan only; moves the BAT to a larger region)");
         finding_means(p, f, "nothing is lost: the missing slots lie behind the last block of the disk");
     }
 }
@@ -238,7 +239,7 @@ static void block_past_end(struct probe *p, const struct subject *s)
         finding_means(p, f, "%s of %s is lost", text_size(probe_arena(p), n->missing), guest);
     /* QEMU looks at state 6 only and rounds the size of the file up to a sector. */
     if (bat_entry_state(n->raw) == PAYLOAD_PARTIALLY_PRESENT || n->missing < 512)
-        finding_stops(f, PEER_HYPERV);
+        finding_stops(f, PEER_HYPERV | PEER_7ZIP);
 }
 
 /* Kept for its id: an offset below 1 MiB is offset 0, because the field counts MiB. */
@@ -269,6 +270,7 @@ static const struct rule rules[] = {
     {
         .id = "VHDX-BAT-002",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_STATE,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
         .stops = PEER_HYPERV | PEER_7ZIP,
@@ -276,12 +278,14 @@ static const struct rule rules[] = {
         .title = "payload block in the reserved state 4",
         .why = "State 4 has no meaning, so no reader can say what the guest should see. Damage, not a writer's habit.",
         .means = "the content of the block is unknown: programs refuse the file or fail when the guest reads there",
-        .next = "vhdxray dump FILE bat: look at the entries around it; restore the block from a backup",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-002 (plan only; the block reads as zeros then); "
+                "vhdxray dump FILE bat shows the entries around it",
         .check = state_reserved,
     },
     {
         .id = "VHDX-BAT-003",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_STATE,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
         .stops = PEER_HYPERV | PEER_7ZIP,
@@ -291,12 +295,14 @@ static const struct rule rules[] = {
                "zeros, "
                "others refuse the file.",
         .means = "the block reads as zeros, where it is read at all",
-        .next = "none before a copy of FILE is kept; programs that accept the state read zeros there",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-003 (plan only; sets state 3, which reads as zeros "
+                "as well)",
         .check = state_of_draft,
     },
     {
         .id = "VHDX-BAT-004",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_STATE,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
         .stops = PEER_7ZIP,
@@ -306,12 +312,14 @@ static const struct rule rules[] = {
                "lost "
                "its HasParent flag.",
         .means = "sectors of the block that a parent should supply are missing; the others are in the file",
-        .next = "vhdxray dump FILE metadata: see whether a parent locator exists (VHDX-META-039)",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-004 (plan only; sets state 6: all sectors come from "
+                "this file); see first whether a parent locator exists (VHDX-META-039)",
         .check = state_needs_parent,
     },
     {
         .id = "VHDX-BAT-005",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_STATE,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
         .stops = PEER_HYPERV | PEER_7ZIP,
@@ -321,12 +329,13 @@ static const struct rule rules[] = {
                "before "
                "April 2023 leaves the state of a payload block there (issue 727).",
         .means = "which sectors of the chunk belong to this file and which to the parent is unknown",
-        .next = "vhdxray dump FILE bat: look at the entries around it",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-005 (plan only; sets the state that fits the chunk)",
         .check = bitmap_state_reserved,
     },
     {
         .id = "VHDX-BAT-006",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_STATE,
         .needs = NEED_LAYOUT,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
@@ -337,12 +346,14 @@ static const struct rule rules[] = {
                "holds "
                "the entry of a payload block that was moved there (VHDX-BAT-025, VHDX-BAT-026).",
         .means = "the slot may hold the place of a block that the guest can no longer see",
-        .next = "vhdxray dump FILE bat: compare with VHDX-BAT-025 and VHDX-BAT-026 before anything is changed",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-006 (plan only; empties the slot); compare with "
+                "VHDX-BAT-025 and VHDX-BAT-026 first",
         .check = bitmap_without_parent,
     },
     {
         .id = "VHDX-BAT-007",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_RESERVED_BITS,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
         .stops = PEER_HYPERV | PEER_7ZIP,
@@ -352,12 +363,13 @@ static const struct rule rules[] = {
                "data "
                "hidden in the table.",
         .means = "guest data is not affected where the file opens; strict programs refuse it",
-        .next = "vhdxray dump FILE bat --hex",
+        .next = "vhdxray repair FILE (plan only; clears the bits)",
         .check = reserved_bits,
     },
     {
         .id = "VHDX-BAT-008",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_ZERO_OFFSET,
         .needs = NEED_LAYOUT,
         .severity = SEVERITY_ERROR,
         .stops = PEER_7ZIP,
@@ -373,6 +385,7 @@ static const struct rule rules[] = {
     {
         .id = "VHDX-BAT-009",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_IDLE_OFFSET,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
         .spec = "2.5.1.1",
@@ -381,12 +394,13 @@ static const struct rule rules[] = {
             "In states 0 and 2 the offset is reserved. QEMU before January 2015 left it in ZERO entries, and Hyper-V "
             "refuses such files.",
         .means = "guest data is not affected: the block reads as zeros, or from the parent, whatever lies there",
-        .next = "vhdxray dump FILE bat; Hyper-V may refuse FILE",
+        .next = "vhdxray repair FILE (plan only; sets the offset to 0)",
         .check = offset_idle,
     },
     {
         .id = "VHDX-BAT-010",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_WRAPS,
         .severity = SEVERITY_ERROR,
         .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP,
         .spec = "2.5.1",
@@ -400,36 +414,40 @@ static const struct rule rules[] = {
     {
         .id = "VHDX-BAT-011",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_CUT_TAIL,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.4",
         .title = "last payload block cut at the end of the file",
         .why = "A block has its full size in the file even where the virtual disk ends inside it. QEMU ends fixed "
                "files at "
                "the last guest byte.",
         .means = "nothing is lost: all guest bytes of the block are in the file",
-        .next = "make the file longer before giving it to Hyper-V",
+        .next = "vhdxray repair FILE (plan only; makes the file hold the whole block)",
         .check = block_cut,
     },
     {
         .id = "VHDX-BAT-012",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_PAST_EOF,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP,
         .spec = "2.5.1",
         .title = "payload block past the end of the file",
         .why =
             "The file is shorter than its BAT says: an interrupted copy or compaction, a full host disk, or a damaged "
             "entry.",
         .means = "guest data of the block is lost",
-        .next = "look for a complete copy of FILE: what lies past its end cannot be rebuilt from it",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-012 (plan only; keeps what is there of a block and "
+                "gives up the rest); look for a complete copy of FILE first",
         .check = block_past_end,
     },
     {
         .id = "VHDX-BAT-013",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_HITS_HEADER,
         .severity = SEVERITY_ERROR,
         .spec = "2.5.1",
         .title = "never raised: block placed inside the header section, which is VHDX-BAT-008",

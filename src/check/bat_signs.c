@@ -98,6 +98,11 @@ enum status page_shifts_visit(struct view *v, bool (*fn)(void *ctx, struct page_
         return STATUS_OK;
     enum status st = bat_reader_open(v, &bat);
     for (uint64_t first = 0; st == STATUS_OK && first < v->bat.walk_entries; first += PAGE_ENTRIES) {
+        /* No mark in pages of zeros. */
+        st = bat_reader_find(&bat, first, v->bat.walk_entries, &first, &page.entry[0]);
+        if (st != STATUS_OK || first == v->bat.walk_entries)
+            break;
+        first -= first % PAGE_ENTRIES;
         page.first = first;
         page.count = u64_min(PAGE_ENTRIES, v->bat.slots - first);
         for (uint64_t i = 0; st == STATUS_OK && i <= PAGE_ENTRIES; i++) {
@@ -111,7 +116,7 @@ enum status page_shifts_visit(struct view *v, bool (*fn)(void *ctx, struct page_
         if (s.evidence != SHIFT_NONE && !fn(ctx, s))
             break;
     }
-    arena_release(v->arena, bat.window);
+    bat_reader_close(&bat);
     return st;
 }
 
@@ -134,10 +139,8 @@ static enum status slot_is_block(struct view *v, struct bat_reader *bat, uint64_
 /* The slots that such a writer never reaches are empty. */
 static enum status tail_is_empty(struct view *v, struct bat_reader *bat, bool *ret)
 {
-    uint64_t entry = 0;
-    enum status st = STATUS_OK;
-    for (uint64_t i = v->geometry.payload_blocks; st == STATUS_OK && entry == 0 && i < v->geometry.entries; i++)
-        st = bat_reader_get(bat, i, &entry);
+    uint64_t entry = 0, index;
+    enum status st = bat_reader_find(bat, v->geometry.payload_blocks, v->geometry.entries, &index, &entry);
     if (st == STATUS_OK)
         *ret = entry == 0;
     return st;
@@ -180,6 +183,6 @@ enum status bat_lacks_interleave(struct view *v, bool *ret, uint64_t *ret_index)
         st = tail_is_empty(v, &bat, &empty);
     if (st == STATUS_OK && empty)
         st = slots_are_blocks(v, &bat, ret, ret_index);
-    arena_release(v->arena, bat.window);
+    bat_reader_close(&bat);
     return st;
 }

@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "check/bat_entry.h"
 #include "check/bat_signs.h"
+#include "check/phrases.h"
+#include "check/wording.h"
 #include "image/holes.h"
 
 /* ---- the disk's type against the BAT, 022 - 024 ---- */
@@ -270,6 +272,29 @@ static void blocks_in_holes(struct probe *p, const struct subject *s)
     finding_actual(p, f, "%" PRIu64 " bytes on disk", host->info.allocated_bytes);
 }
 
+static void blocks_of_zeros(struct probe *p, const struct subject *s)
+{
+    const struct deep_note *n = s->content;
+    const struct geometry *g = &s->view->geometry;
+    if (n->kind != DEEP_ZERO_BLOCKS)
+        return;
+    uint64_t guest = n->block * g->block_size, len = u64_min(n->blocks * g->block_size, g->virtual_size - guest);
+    struct arena *a = probe_arena(p);
+    struct place at = at_place(STRUCTURE_PAYLOAD, (int64_t)n->block, n->off, n->len);
+    const char *where = phrase_guest(a, guest, len);
+    struct finding *f =
+        n->blocks == 1
+            ? fail(p, at, "block %" PRIu64 " (%s, file offset 0x%" PRIx64 ") is FULLY_PRESENT and holds only zeros",
+                   n->block, where, n->off)
+            : fail(p, at,
+                   "%" PRIu64 " blocks from %" PRIu64 " on (%s, file offset 0x%" PRIx64
+                   ") are FULLY_PRESENT and hold only zeros",
+                   n->blocks, n->block, where, n->off);
+    finding_actual(p, f, "%" PRIu64 " block%s of zeros", n->blocks, plural(n->blocks));
+    finding_guest(f, guest, len);
+    finding_related(p, f, STRUCTURE_BAT, (int64_t)n->index, s->view->bat.off + n->index * BAT_ENTRY_LEN);
+}
+
 struct change_list {
     uint64_t count;
     struct bat_change listed[8];
@@ -360,7 +385,8 @@ static const struct rule rules[] = {
                "page one "
                "entry too high, so every block of the page appears in its neighbour's place and the last one is lost.",
         .means = "guest ranges of this page show each other's content, each moved by one block",
-        .next = "do not let a guest write to FILE; keep a copy: the old entries can still be read one place lower",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-025 (plan only; moves the entries of the page back); "
+                "do not let a guest write to FILE before",
         .check = page_shifted,
     },
     {
@@ -375,7 +401,8 @@ static const struct rule rules[] = {
                "from the "
                "second chunk on (4 GiB with 512-byte sectors) every block stands too low.",
         .means = "programs that follow the specification show guest data behind the first chunk moved, or miss it",
-        .next = "do not let a guest write to FILE with another program than the one that wrote it",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-026 (plan only; moves the entries behind their "
+                "bitmap slots); do not let a guest write to FILE before",
         .check = interleave_missing,
     },
     {
@@ -393,6 +420,7 @@ static const struct rule rules[] = {
     {
         .id = "VHDX-BAT-028",
         .scope = SCOPE_BAT_NOTE,
+        .facts = BAT_FACT_FAR,
         .severity = SEVERITY_WARNING,
         .stops = PEER_HYPERV,
         .spec = "impl",
@@ -426,6 +454,19 @@ static const struct rule rules[] = {
         .means = "the guest sees zeros in these blocks, and cannot rely on it",
         .next = "nothing needs to be done",
         .check = undefined_in_use,
+    },
+    {
+        .id = "VHDX-BAT-031",
+        .scope = SCOPE_CONTENT,
+        .severity = SEVERITY_INFO,
+        .repair = REPAIR_CONSENT,
+        .spec = "impl",
+        .title = "allocated blocks of zeros",
+        .why = "A block that the guest filled with zeros, or that was allocated in advance, could be in state ZERO and "
+               "take no space. In a copy that lost data they are what is left of it.",
+        .means = "the guest reads zeros there, which may be right",
+        .next = "compare with another copy of FILE if the guest misses data",
+        .check = blocks_of_zeros,
     },
     {
         .id = "VHDX-BAT-032",

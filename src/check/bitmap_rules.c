@@ -127,6 +127,25 @@ static void serves_no_block(struct probe *p, const struct subject *s)
     finding_related(p, f, STRUCTURE_BAT, (int64_t)n->index, n->entry_off);
 }
 
+static void hidden_from_guest(struct probe *p, const struct subject *s)
+{
+    const struct deep_note *n = s->content;
+    const struct geometry *g = &s->view->geometry;
+    if (n->kind != DEEP_HIDDEN)
+        return;
+    uint64_t sectors = block_guest_len(g, n->block) / g->logical_sector_size;
+    struct finding *f =
+        fail(p, at_place(STRUCTURE_PAYLOAD, (int64_t)n->block, n->off, n->len),
+             "block %" PRIu64 " (%s) holds data in %" PRIu64 " of its %" PRIu64
+             " sectors although their bits are 0, the first of it at 0x%" PRIx64 ": the guest sees the parent there",
+             n->block, phrase_block(probe_arena(p), g, n->block), n->count, sectors, n->first_off);
+    finding_expected(p, f, "zeros in sectors whose bit is 0");
+    finding_actual(p, f, "%" PRIu64 " sectors with data", n->count);
+    finding_next(p, f, "vhdxray dump FILE --range 0x%" PRIx64 ":+0x%x",
+                 n->first_off - n->first_off % g->logical_sector_size, g->logical_sector_size);
+    guest_block(p, f, s, n->block);
+}
+
 struct bitmap_changes {
     uint64_t pages, bytes;
     struct extent first_owner;
@@ -284,6 +303,19 @@ static const struct rule rules[] = {
         .means = "programs that do not replay the log show older sectors of some blocks",
         .next = "vhdxray log FILE --plan",
         .check = views_differ,
+    },
+    {
+        .id = "VHDX-SBM-009",
+        .scope = SCOPE_CONTENT,
+        .severity = SEVERITY_INFO,
+        .repair = REPAIR_CONSENT,
+        .spec = "2.4",
+        .title = "data in sectors that the bitmap leaves to the parent",
+        .why = "Where a bit is 0 the block's own bytes are never read. Older content of the block stays there, and so "
+               "does data whose bits were lost or never written.",
+        .means = "the guest does not see it; if the bits were lost, newer data is missing",
+        .next = "vhdxray dump FILE --range A:B: look at the bytes",
+        .check = hidden_from_guest,
     },
     {
         .id = "VHDX-SBM-010",

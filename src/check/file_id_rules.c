@@ -54,6 +54,8 @@ static void signature_is_vhdxfile(struct probe *p, const struct subject *s)
     finding_actual(p, f, "%s", found);
     if (img->current < 0 || img->main->used_table < 0) {
         finding_repair(f, REPAIR_NONE);
+        finding_next(p, f,
+                     "make sure that this is the right file, and do not write to it; vhdxray dump FILE file-id --hex");
         return;
     }
     finding_means(p, f,
@@ -172,12 +174,12 @@ static void nothing_behind_creator(struct probe *p, const struct subject *s)
 static void reserved_is_zero(struct probe *p, const struct subject *s)
 {
     const struct file_identifier *id = &s->image->file_id;
-    if (!is_vhdx(s) || id->raw.len <= FILE_ID_RESERVED_OFF)
+    if (!is_vhdx(s))
         return;
     struct span_residue r = span_residue(id->raw, FILE_ID_RESERVED_OFF);
     if (r.bytes == 0)
         return;
-    struct finding *f = fail(p, at_file_id(r.first, id->raw.len - r.first),
+    struct finding *f = fail(p, at_file_id(r.first, s->image->file_id_got - r.first),
                              "%" PRIu64 " non-zero byte%s in the reserved part of the identifier, the first at 0x%zx",
                              r.bytes, plural(r.bytes), r.first);
     finding_expected(p, f, "zeros");
@@ -234,8 +236,7 @@ static const struct rule rules[] = {
             "The "
             "file is of another format, was overwritten at its start (a disk initialised by mistake), or is encrypted.",
         .means = "no program finds a guest disk in this file",
-        .next = "make sure that this is the right file; keep a copy and do not write to it; vhdxray dump FILE file-id "
-                "--hex",
+        .next = "vhdxray repair FILE --consent VHDX-FID-001 (plan only; writes the signature back)",
         .check = signature_is_vhdxfile,
     },
     {

@@ -51,6 +51,7 @@ struct rule;
 
 struct finding {
     const struct rule *rule;
+    uint32_t rule_number; /* rule_index(rule) */
     enum severity severity;
     struct place at;
     enum view_kind view;

@@ -239,26 +239,27 @@ struct runs {
     uint64_t count, first, last; /* runs of blocks in the wanted states; first and last block of the first one */
 };
 
-/* Runs among the payload blocks; `states` are bits. */
+/* Runs among the payload blocks; `states` are bits, without NOT_PRESENT. */
 static enum status find_runs(struct view *v, unsigned states, struct runs *ret)
 {
     struct bat_reader bat = {.window = NULL};
     struct runs r = {.count = 0};
-    bool inside = false;
+    uint64_t next = 0; /* the block that goes on with the run */
     enum status st = bat_reader_open(v, &bat);
-    for (uint64_t block = 0; st == STATUS_OK && block < v->geometry.payload_blocks; block++) {
-        uint64_t index = bat_index_of_block(&v->geometry, block), entry = 0;
-        if (index >= v->bat.walk_entries)
-            break;
-        st = bat_reader_get(&bat, index, &entry);
-        bool wanted = (states >> bat_entry_state(entry) & 1) != 0;
-        if (wanted && !inside && r.count++ == 0)
-            r.first = block;
-        if (wanted && r.count == 1)
-            r.last = block;
-        inside = wanted;
+    for (uint64_t i = 0; st == STATUS_OK && i < v->bat.walk_entries; i++) {
+        uint64_t entry = 0;
+        st = bat_reader_find(&bat, i, v->bat.walk_entries, &i, &entry);
+        struct bat_slot slot = bat_slot_of_index(&v->geometry, i);
+        if (st != STATUS_OK || slot.is_bitmap || slot.block >= v->geometry.payload_blocks ||
+            !(states >> bat_entry_state(entry) & 1))
+            continue;
+        if ((r.count == 0 || slot.block != next) && r.count++ == 0)
+            r.first = slot.block;
+        if (r.count == 1)
+            r.last = slot.block;
+        next = slot.block + 1;
     }
-    arena_release(v->arena, bat.window);
+    bat_reader_close(&bat);
     if (st == STATUS_OK)
         *ret = r;
     return st;

@@ -304,6 +304,8 @@ static void guid_text_usual(struct probe *p, const struct subject *s)
                                          : "without braces",
                                  shown_value(p, t));
         finding_expected(p, f, "lower case in braces");
+        if (!braces)
+            finding_stops(f, PEER_7ZIP);
         finding_actual(p, f, "%s", shown_value(p, t));
     }
 }
@@ -321,12 +323,13 @@ static const struct rule rules[] = {
         .needs = NEED_LOCATOR,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.2.6.3",
         .title = "parent locator names no path",
         .why = "A program that opens this disk has nowhere to look for the parent.",
         .means = PARENT_UNKNOWN,
-        .next = NAME_PARENT,
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-013 --parent PARENT (plan only; names the path of "
+                "that parent)",
         .check = some_path_there,
     },
     {
@@ -355,7 +358,8 @@ static const struct rule rules[] = {
             "relative_path is relative to this file, volume_path names a volume by GUID. A path of another form sends "
             "programs to a place the key does not promise.",
         .means = "guest data is not affected; programs may look for different parents",
-        .next = SEE_LOCATOR,
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-015 (plan only; drops paths that do not have their "
+                "form)",
         .check = paths_have_their_form,
     },
     {

@@ -282,7 +282,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_HYPERV | PEER_LIBVHDI,
+        .stops = PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.6.2.6.1",
         .title = "parent locator is too short",
         .why = "The item cannot hold its header, or the table of as many entries as it claims. It was cut, or the "
@@ -310,11 +310,12 @@ static const struct rule rules[] = {
         .needs = NEED_LOCATOR,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
+        .stops = PEER_7ZIP,
         .spec = "2.6.2.6.1",
         .title = "reserved field of the parent locator is not zero",
         .why = "Writers must write zero there.",
         .means = NO_EFFECT,
-        .next = SEE_LOCATOR,
+        .next = "vhdxray repair FILE (plan only; sets the field to 0)",
         .check = header_reserved_is_zero,
     },
     {
@@ -322,7 +323,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .needs = NEED_LOCATOR,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.2.6.1",
         .title = "unusual number of parent locator entries",
         .why = "Without an entry no parent is named. Real locators have two to five; openvmm refuses more than 256.",
@@ -334,7 +335,7 @@ static const struct rule rules[] = {
         .id = "VHDX-PLOC-005",
         .scope = SCOPE_LOCATOR_PAIR,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_HYPERV | PEER_LIBVHDI,
+        .stops = PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.6.2.6.2",
         .title = "string of the parent locator lies in the wrong place",
         .why = "Keys and values lie inside the item behind its table and are not empty. Other offsets are damage, or "
@@ -347,7 +348,7 @@ static const struct rule rules[] = {
         .id = "VHDX-PLOC-006",
         .scope = SCOPE_LOCATOR_PAIR,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.2.6.2",
         .title = "string of the parent locator has an odd length or offset",
         .why = "UTF-16 characters take two bytes, so a string with an odd length lacks half of its last one.",
@@ -360,13 +361,14 @@ static const struct rule rules[] = {
         .scope = SCOPE_LOCATOR_PAIR,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.2.6.2",
         .title = "string of the parent locator is not plain text",
         .why = "The strings are UTF-16 without terminator. A NUL inside makes programs that stop there see another "
                "path than programs that do not.",
         .means = "guest data is not affected; programs may look for different parents",
-        .next = SEE_LOCATOR,
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-007 (plan only; ends strings at their first NUL and "
+                "drops what is no text)",
         .check = strings_are_text,
     },
     {
@@ -379,7 +381,7 @@ static const struct rule rules[] = {
         .title = "key of the parent locator is listed twice",
         .why = "With two values for a key programs take the first or the last one, and so open different parents.",
         .means = "which parent this disk builds on depends on the program",
-        .next = SEE_LOCATOR,
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-008 (plan only; keeps one pair of each key)",
         .check = keys_are_unique,
     },
     {
@@ -388,12 +390,14 @@ static const struct rule rules[] = {
         .needs = NEED_LOCATOR,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
+        .stops = PEER_7ZIP,
         .spec = "2.6.2.6.3",
         .title = "parent linkage is missing",
         .why = "parent_linkage holds the DataWriteGuid of the parent as it was; without it nobody can tell whether a "
                "file is the right parent, unchanged.",
         .means = "data through the parent may be wrong: nothing proves that a parent fits",
-        .next = NAME_PARENT,
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-009 --parent PARENT (plan only; links the disk to "
+                "that parent)",
         .check = linkage_there,
     },
     {
@@ -402,13 +406,14 @@ static const struct rule rules[] = {
         .needs = NEED_LOCATOR,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_HYPERV | PEER_LIBVHDI,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.2.6.3",
         .title = "parent linkage is not a GUID",
         .why = "The value cannot be compared with the DataWriteGuid of a parent: it was damaged or written by a "
                "faulty program.",
         .means = "data through the parent may be wrong: nothing proves that a parent fits",
-        .next = NAME_PARENT,
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-010 --parent PARENT (plan only; links the disk to "
+                "that parent)",
         .check = linkage_is_guid,
     },
     {
@@ -421,7 +426,8 @@ static const struct rule rules[] = {
         .title = "parent linkage is nil",
         .why = "No sound parent has a nil DataWriteGuid, so the linkage matches only parents that lack one as well.",
         .means = "data through the parent may be wrong: nothing proves that a parent fits",
-        .next = NAME_PARENT,
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-011 --parent PARENT (plan only; links the disk to "
+                "that parent)",
         .check = linkage_not_nil,
     },
     {
@@ -435,7 +441,7 @@ static const struct rule rules[] = {
         .why = "During a merge the future GUID of the parent is stored here first. Hyper-V leaves the key with a nil "
                "GUID, which is harmless; any other value means that a merge did not come to its end.",
         .means = "the parent may hold part of a merge: its data may be older or newer than this disk expects",
-        .next = "let Hyper-V finish the merge, or check with the parent: vhdxray check FILE --parent PARENT",
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-012 (plan only; drops the second linkage)",
         .check = no_second_linkage,
     },
 };

@@ -260,7 +260,10 @@ static void size_absurd(struct probe *p, const struct subject *s)
         if (x->kind != REPLAY_FAULT_SIZE_ABSURD)
             continue;
         const struct log_entry *e = &img->log.entries[x->entry];
-        bool flushed = x->off == e->flushed_file_off && x->off != e->last_file_off;
+        /* Both may be absurd, and the same number: LastFileOffset is judged first, the second fault is the other one.
+         */
+        bool second = i > 0 && x[-1].kind == x->kind && x[-1].entry == x->entry && x[-1].off == x->off;
+        bool flushed = x->off == e->flushed_file_off && (x->off != e->last_file_off || second);
         struct finding *f = fail(p, at_scanned_entry(img, x->entry, flushed ? LOG_FIELD_FLUSHED : LOG_FIELD_LAST, 8),
                                  LOG_ENTRY " has %s 0x%" PRIx64 ", more than any VHDX file can need", LOG_ENTRY_ARGS(e),
                                  flushed ? "FlushedFileOffset" : "LastFileOffset", x->off);
@@ -299,7 +302,7 @@ static const struct rule rules[] = {
                "the newest metadata. QEMU refuses to open such a file read-only, 7-Zip, libvhdi and others ignore the "
                "log.",
         .means = "the disk is complete only with the log replayed; programs that ignore it show older or missing data",
-        .next = "vhdxray log FILE --plan",
+        .next = "vhdxray repair FILE (plan only; replays the log; `vhdxray log FILE --plan` shows the pages)",
         .check = dirty,
     },
     {
@@ -317,7 +320,8 @@ static const struct rule rules[] = {
         .means = "metadata changes that were only in the log are lost; nothing is missing if QEMU was killed before "
                  "its first "
                  "entry",
-        .next = "vhdxray log FILE: see what entries are left",
+        .next = "vhdxray repair FILE --consent VHDX-LOG-002 (plan only; gives the log up); vhdxray log FILE "
+                "shows what entries are left",
         .check = no_sequence,
     },
     {
@@ -333,7 +337,8 @@ static const struct rule rules[] = {
             "FlushedFileOffset of the newest entry is the size that was on disk for sure. A shorter file was cut after "
             "that, so what the log points to may be gone.",
         .means = "guest data at the end of the file is lost; the log is not replayed",
-        .next = "look for a complete copy of FILE",
+        .next = "vhdxray repair FILE --consent VHDX-LOG-003 (plan only; makes the file longer with zeros, "
+                "then replays); look for a complete copy of FILE first",
         .check = truncated_since,
     },
     {

@@ -275,7 +275,8 @@ static const struct rule rules[] = {
                "specification says "
                "to use the older sequence that is whole.",
         .means = "metadata changes of the newest entries are not in effect; the disk may be older than it should be",
-        .next = "vhdxray log FILE",
+        .next = "vhdxray repair FILE --consent VHDX-LOG-023 (plan only; replays the older sequence); vhdxray "
+                "log FILE shows the newer one",
         .check = newer_run_broken,
     },
     {
@@ -345,7 +346,8 @@ static const struct rule rules[] = {
             "The file as stored has fewer errors than the replayed one: the log is older than the file, was taken from "
             "another one, or was crafted.",
         .means = "programs that replay the log damage the disk; those that ignore it see the state before",
-        .next = "keep a copy of FILE before anything opens it for writing; vhdxray log FILE --plan",
+        .next = "vhdxray repair FILE --consent VHDX-LOG-028 (plan only; gives the log up); until then "
+                "nothing should open FILE for writing",
         .check = worse_after_replay,
     },
     {

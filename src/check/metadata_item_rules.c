@@ -34,6 +34,8 @@ static void item_there(struct probe *p, const struct subject *s, enum known_guid
             fail(p, at_metadata(v, 0, METADATA_TABLE_LEN), "metadata item %s is missing", known_guid_name(which));
         finding_expected(p, f, "an item of %" PRIu32 " bytes", min_len);
         finding_actual(p, f, "none");
+        if (which == KNOWN_ITEM_PHYSICAL_SECTOR_SIZE || which == KNOWN_ITEM_VIRTUAL_DISK_ID)
+            finding_stops(f, PEER_QEMU | PEER_HYPERV); /* the others can do without */
         return;
     }
     uint32_t len = metadata_item_entry(v, which)->len;
@@ -43,6 +45,7 @@ static void item_there(struct probe *p, const struct subject *s, enum known_guid
                              "metadata item %s is %" PRIu32 " bytes long, too short", known_guid_name(which), len);
     finding_expected(p, f, "%" PRIu32 " bytes", min_len);
     finding_actual(p, f, "%" PRIu32 " bytes", len);
+    finding_stops(f, PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP); /* QEMU reads on behind its end */
 }
 
 static void file_parameters_there(struct probe *p, const struct subject *s)
@@ -97,7 +100,7 @@ static void creation_finished(struct probe *p, const struct subject *s)
              item->entry);
     finding_expected(p, f, "no such item");
     if (metadata_item_entry(v, KNOWN_ITEM_INCOMPLETE_FILE)->flags & METADATA_FLAG_IS_REQUIRED)
-        finding_stops(f, PEER_QEMU | PEER_HYPERV);
+        finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_7ZIP);
 }
 
 static void stop_if_required(struct finding *f, const struct view *v, enum known_guid which)
@@ -286,12 +289,12 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.6.2.1",
         .title = "item File Parameters is missing or too short",
         .why = "They hold the block size and the type of the disk. The entry was damaged or removed.",
         .means = BLOCKS_LOST,
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE --consent VHDX-META-020 (plan only; guesses the block size from the BAT)",
         .check = file_parameters_there,
     },
     {
@@ -300,12 +303,13 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.6.2.2",
         .title = "item Virtual Disk Size is missing or too short",
         .why = "Without it nobody knows where the disk ends. The entry was damaged or removed.",
         .means = "the size of the disk is unknown, so no guest data can be found reliably",
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE --consent VHDX-META-021 (plan only; takes the end of the last block in "
+                "the BAT)",
         .check = disk_size_there,
     },
     {
@@ -314,12 +318,13 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.6.2.4",
         .title = "item Logical Sector Size is missing or too short",
         .why = "The sector size decides how BAT entries and bitmaps interleave. The entry was damaged or removed.",
         .means = BLOCKS_LOST,
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE --consent VHDX-META-022 (plan only; takes 512, unless the BAT speaks "
+                "for 4096)",
         .check = logical_sector_there,
     },
     {
@@ -328,12 +333,12 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.6.2.5",
         .title = "item Physical Sector Size is missing or too short",
         .why = "The format demands the item, though it only advises the guest. The entry was damaged or removed.",
         .means = "guest data is not affected, but most programs refuse the file",
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE --consent VHDX-META-023 (plan only; takes 4096)",
         .check = physical_sector_there,
     },
     {
@@ -342,12 +347,12 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.6.2.3",
         .title = "item Virtual Disk ID is missing or too short",
         .why = "The format demands the item; guests recognise the disk by it. The entry was damaged or removed.",
         .means = "guest data is not affected, but most programs refuse the file",
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE --consent VHDX-META-024 (plan only; draws a new id)",
         .check = disk_id_there,
     },
     {
@@ -361,7 +366,7 @@ static const struct rule rules[] = {
         .why =
             "Guests use the id to tell disks apart (multipath, clustering); several disks with a nil id look like one.",
         .means = "guest data is not affected; a guest may mistake this disk for another",
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE --consent VHDX-META-025 (plan only; draws a new id)",
         .check = disk_id_set,
     },
     {
@@ -370,13 +375,14 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "impl",
         .title = "creation of the file was never finished",
         .why = "Microsoft's writers put a marker into the metadata while they create or convert a disk, and remove it "
                "at the end. It is still there: the program was stopped before.",
         .means = "guest data may be missing or incomplete: the copy or conversion did not come to its end",
-        .next = "create or convert the disk again from its source",
+        .next = "vhdxray repair FILE --consent VHDX-META-026 (plan only; removes the marker; what was never "
+                "copied stays missing); better create or convert the disk again",
         .check = creation_finished,
     },
     {
@@ -412,12 +418,12 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.2.1",
         .title = "reserved bits of the file parameters are set",
         .why = "Two bits have a meaning, the others must be zero. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE (plan only; clears the bits)",
         .check = parameter_flags_known,
     },
     {
@@ -467,13 +473,14 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.2.2",
         .title = "virtual disk size is not a multiple of the sector size",
         .why = "A disk ends with a whole sector. QEMU, 7-Zip and libvhdi open such a file without a word and disagree "
                "about its end.",
         .means = "the last, incomplete sector of the disk is shown by some programs and not by others",
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE --consent VHDX-META-033 (plan only; ends the disk with its last whole "
+                "sector)",
         .check = disk_size_in_sectors,
     },
     {
@@ -495,12 +502,12 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_AUTOMATIC,
-        .stops = PEER_HYPERV | PEER_LIBVHDI,
+        .stops = PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.6.2.5",
         .title = "physical sector size is not 512 or 4096",
         .why = "No other size is allowed. It only advises the guest how to align its writes.",
         .means = "guest data is not affected, but several programs refuse the file",
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE (plan only; takes 4096)",
         .check = physical_sector_legal,
     },
     {

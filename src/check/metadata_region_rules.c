@@ -44,19 +44,19 @@ static void locator_has_child(struct probe *p, const struct subject *s)
 
 /* ---- VHDX-META-040..-044: the rest of table and region ---- */
 
-static bool slot_bytes(const struct view *v, uint32_t i, struct span *ret)
-{
-    return span_sub(v->metadata.table.raw, METADATA_TABLE_HEADER_LEN + (uint64_t)METADATA_ENTRY_LEN * i,
-                    METADATA_ENTRY_LEN, ret);
-}
-
 static bool equals_live_entry(const struct view *v, struct span slot)
 {
     struct span live;
     for (uint32_t i = 0; i < v->metadata.table.usable_count; i++)
-        if (slot_bytes(v, i, &live) && memcmp(live.ptr, slot.ptr, METADATA_ENTRY_LEN) == 0)
+        if (metadata_entry_bytes(&v->metadata.table, i, &live) && memcmp(live.ptr, slot.ptr, METADATA_ENTRY_LEN) == 0)
             return true;
     return false;
+}
+
+/* Slots behind these are zeros. */
+static uint32_t used_slots(const struct metadata_table *t)
+{
+    return (uint32_t)((t->front.len - METADATA_TABLE_HEADER_LEN) / METADATA_ENTRY_LEN);
 }
 
 static void no_stale_entries(struct probe *p, const struct subject *s)
@@ -65,8 +65,8 @@ static void no_stale_entries(struct probe *p, const struct subject *s)
     const struct metadata_table *t = &v->metadata.table;
     uint32_t count = 0, copies = 0, first = 0;
     struct span slot;
-    for (uint32_t i = t->entry_count; i < METADATA_ENTRIES_MAX && slot_bytes(v, i, &slot); i++) {
-        if (span_is_zero(slot))
+    for (uint32_t i = t->entry_count; i < used_slots(t); i++) {
+        if (!metadata_entry_bytes(t, i, &slot) || span_is_zero(slot))
             continue;
         if (count++ == 0)
             first = i;
@@ -230,13 +230,14 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.2.6",
         .title = "differencing disk has no parent locator",
         .why = "The disk says that a parent exists, but not which. The locator's entry was damaged or removed, or the "
                "HasParent bit is.",
         .means = "blocks that were never written in this disk cannot be read without their parent",
-        .next = "find the parent by its virtual disk id: vhdxray info FILE; vhdxray check FILE --parent PARENT",
+        .next = "vhdxray repair FILE --consent VHDX-META-038 --parent PARENT (plan only; links the disk to "
+                "that parent)",
         .check = child_has_locator,
     },
     {
@@ -245,12 +246,13 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU,
+        .stops = PEER_QEMU | PEER_7ZIP,
         .spec = "2.6.2.6",
         .title = "parent locator in a disk without parent",
         .why = "The HasParent bit was lost, or a child was turned into a whole disk and its locator left behind.",
         .means = "if the bit was lost, blocks that belong to the parent read as zeros",
-        .next = "compare with the parent that the locator names: vhdxray dump FILE locator",
+        .next = "vhdxray repair FILE --consent VHDX-META-039 (plan only; sets HasParent if the BAT is that "
+                "of a child, else removes the locator)",
         .check = locator_has_child,
     },
     {
@@ -326,7 +328,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .needs = NEED_METADATA,
         .severity = SEVERITY_WARNING,
-        .stops = PEER_HYPERV | PEER_LIBVHDI,
+        .stops = PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.6.2",
         .title = "metadata item is longer than it should be",
         .why = "Sizes, ids and parameters have fixed lengths. The first bytes are used; openvmm and libvhdi refuse "

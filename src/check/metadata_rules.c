@@ -46,7 +46,7 @@ static void has_signature(struct probe *p, const struct subject *s)
         return;
     struct text t = text_in(probe_arena(p));
     for (size_t i = 0; i < 8; i++)
-        text_addf(&t, "%s%02x", i ? " " : "", m->table.raw.ptr[i]);
+        text_addf(&t, "%s%02x", i ? " " : "", m->table.front.ptr[i]);
     struct finding *f = fail(p, at_metadata(s->view, 0, 8),
                              "the metadata region at 0x%" PRIx64 " does not begin with \"metadata\": found %s",
                              s->view->metadata_region.off, text_str(&t));
@@ -285,8 +285,10 @@ static void items_are_unique(struct probe *p, const struct subject *s)
                  list[first].index, name_of(p, b), equal ? "; both are equal" : " with another content");
         finding_expected(p, f, "each item once");
         relate_entry(p, f, v, list[first].index);
-        if (equal)
+        if (equal) {
             finding_repair(f, REPAIR_AUTOMATIC);
+            finding_next(p, f, "vhdxray repair FILE (plan only; drops the second entry)");
+        }
         if (metadata_item_kind(&b->item_id) == KNOWN_GUID_NONE)
             finding_stops(f, PEER_HYPERV);
     }
@@ -429,7 +431,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .needs = NEED_REGIONS,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.6.1.1",
         .title = "metadata table has no signature",
         .why = "The metadata region does not hold a metadata table: it was overwritten, the region table points to "
@@ -443,7 +445,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.6.1.1",
         .title = "metadata table has more entries than fit into it",
         .why = "64 KiB hold 2047 entries. A program that believes a higher count reads item bytes as entries.",
@@ -457,12 +459,12 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.1.1",
         .title = "reserved bytes of the metadata table's header are not zero",
         .why = "Writers must write zeros there. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE (plan only; fills the bytes with zeros)",
         .check = table_reserved_is_zero,
     },
     {
@@ -470,12 +472,12 @@ static const struct rule rules[] = {
         .scope = SCOPE_METADATA_ENTRY,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.1.2",
         .title = "reserved bits of a metadata entry are set",
         .why = "Three flag bits have a meaning, all else must be zero. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE (plan only; clears the bits)",
         .check = entry_reserved_is_zero,
     },
     {
@@ -483,7 +485,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_QEMU | PEER_HYPERV,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.1.2",
         .title = "metadata item is listed twice",
         .why = "ItemId and IsUser together name one item. With two entries programs take the first or the last one.",
@@ -508,7 +510,7 @@ static const struct rule rules[] = {
         .id = "VHDX-META-007",
         .scope = SCOPE_METADATA_ENTRY,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.1.2",
         .title = "metadata item lies inside the metadata table",
         .why =
@@ -521,7 +523,7 @@ static const struct rule rules[] = {
         .id = "VHDX-META-008",
         .scope = SCOPE_METADATA_ENTRY,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.1.2",
         .title = "metadata item leaves the metadata region",
         .why = "Offset and Length together pass the end of the region. Programs that add them in 32 bits or do not "
@@ -534,7 +536,7 @@ static const struct rule rules[] = {
         .id = "VHDX-META-009",
         .scope = SCOPE_METADATA_ENTRY,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.1.2",
         .title = "metadata item is longer than 1 MiB",
         .why =
@@ -548,12 +550,12 @@ static const struct rule rules[] = {
         .scope = SCOPE_METADATA_ENTRY,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.1.2",
         .title = "empty metadata item has an offset",
         .why = "An item of length 0 has no place, and Offset must be 0. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE (plan only; sets Offset to 0)",
         .check = empty_item_has_no_place,
     },
     {
@@ -575,7 +577,7 @@ static const struct rule rules[] = {
         .id = "VHDX-META-012",
         .scope = SCOPE_METADATA_ENTRY,
         .severity = SEVERITY_WARNING,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "impl",
         .title = "user item is marked as required",
         .why =
@@ -616,7 +618,7 @@ static const struct rule rules[] = {
         .id = "VHDX-META-015",
         .scope = SCOPE_METADATA_ENTRY,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_QEMU | PEER_HYPERV,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP,
         .spec = "2.6.1.2",
         .title = "unknown metadata item must be understood to open the file",
         .why = "IsRequired tells a program that it would read the disk wrongly without knowing this item. A later "
@@ -647,7 +649,7 @@ static const struct rule rules[] = {
         .why = "All items of the specification carry IsRequired. Early images lack it on the physical sector size; "
                "cloud-hypervisor refuses them.",
         .means = NO_EFFECT,
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE (plan only; sets the bit)",
         .check = standard_item_is_required,
     },
     {
@@ -662,13 +664,14 @@ static const struct rule rules[] = {
             "The bit tells which items a child copies from its parent: sizes, sector sizes and disk id, but not file "
             "parameters and parent locator. openvmm refuses a wrong one.",
         .means = "guest data is not affected; differencing disks made from this one may copy the wrong items",
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE (plan only; sets or clears the bit)",
         .check = virtual_disk_bit_is_right,
     },
     {
         .id = "VHDX-META-019",
         .scope = SCOPE_METADATA_ENTRY,
         .severity = SEVERITY_WARNING,
+        .stops = PEER_7ZIP | PEER_QEMU | PEER_LIBVHDI,
         .spec = "2.6.2",
         .title = "id of a system item is used for a user item",
         .why = "ItemId and IsUser together name an item, so this is another one than the system item. Programs that "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What rules call: fail() and the setters of a finding, places, summaries. Counting happens here and is exact; keeping is
- * capped per rule, and a finding that cannot be kept for want of memory is still counted.
+ * What rules call: fail() and the setters of a finding, places, summaries. Counting happens here and is exact; keeping
+ * is capped per rule, and a finding that cannot be kept for want of memory is still counted.
  */
 #include "check/probe.h"
 
@@ -34,6 +34,7 @@ static struct finding *keep(struct probe *p, enum severity severity, struct plac
     }
     r->kept++;
     f->rule = p->rule;
+    f->rule_number = p->rule_number;
     f->severity = severity;
     f->at = at;
     f->view = p->pass->view;
@@ -41,6 +42,8 @@ static struct finding *keep(struct probe *p, enum severity severity, struct plac
     f->stops = p->rule->stops;
     f->order = p->order++;
     f->message = text_vformat(p->arena, fmt, ap);
+    if (f->message[0] == '\0') /* no memory for its words; that is reported as a limit */
+        f->message = p->rule->title;
     return f;
 }
 

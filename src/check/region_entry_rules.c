@@ -110,10 +110,14 @@ static void guids_are_unique(struct probe *p, const struct subject *s)
         finding_expected(p, f, "each GUID once");
         finding_related(p, f, STRUCTURE_REGION_TABLE, list[first].index,
                         REGION_TABLE_OFF[s->view->used_table] + region_entry_off(list[first].index));
-        if (equal)
+        if (equal) {
             finding_repair(f, REPAIR_AUTOMATIC);
+            finding_next(p, f, "vhdxray repair FILE (plan only; drops the second entry)");
+        }
         if (region_kind(b) == KNOWN_GUID_NONE)
             finding_stops(f, PEER_HYPERV);
+        else
+            finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_7ZIP);
     }
 }
 
@@ -201,8 +205,10 @@ static void region_inside_file(struct probe *p, const struct subject *s)
         return;
     }
     finding_actual(p, f, "0x%" PRIx64, r->off + r->len);
-    if (tail_is_unused(s->view, r))
+    if (tail_is_unused(s->view, r)) {
         finding_repair(f, REPAIR_CONSENT);
+        finding_next(p, f, "vhdxray repair FILE --consent VHDX-RGN-011 (plan only; makes the file longer with zeros)");
+    }
     if (region_kind(r) == KNOWN_GUID_NONE)
         finding_means(p, f, "guest data is not affected: the region is not known to hold any");
 }
@@ -354,7 +360,7 @@ static void table_rest_is_zero(struct probe *p, const struct subject *s)
 {
     if (!region_copy_is_valid(s) || s->table->entry_count > REGION_ENTRIES_MAX)
         return;
-    struct span_residue r = span_residue(s->table->raw, (size_t)region_entry_off(s->table->usable_count));
+    struct span_residue r = span_residue(s->table->front, (size_t)region_entry_off(s->table->usable_count));
     if (r.bytes == 0)
         return;
     struct finding *f =
@@ -371,7 +377,7 @@ static void stored_tables_current(struct probe *p, const struct subject *s)
         return;
     for (int i = 0; i < 2; i++) {
         const struct region_copy *x = &a->regions[i], *y = &b->regions[i];
-        if (x->io_error || y->io_error || memcmp(x->table.raw.ptr, y->table.raw.ptr, REGION_TABLE_LEN) == 0)
+        if (x->io_error || y->io_error || span_equal_but_zeros(x->table.front, y->table.front))
             continue;
         fail(p, at_region_copy(i, 0, REGION_TABLE_LEN),
              "the log carries another region table copy %d than the file holds: %" PRIu32 " entries, %" PRIu32
@@ -419,7 +425,7 @@ static const struct rule rules[] = {
         .id = "VHDX-RGN-009",
         .scope = SCOPE_REGION_ENTRY,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.2.3.2",
         .title = "region does not lie on 1 MiB boundaries",
         .why = "All objects behind the header section start on a MiB boundary and are whole MiB long. Another value "
@@ -507,14 +513,14 @@ static const struct rule rules[] = {
         .title = "reserved bits of the Required word are set",
         .why = "Only bit 0 has a meaning. openvmm refuses the file when another bit is set.",
         .means = NO_EFFECT,
-        .next = SEE_REGIONS,
+        .next = "vhdxray repair FILE (plan only; clears the bits)",
         .check = required_word_is_a_bit,
     },
     {
         .id = "VHDX-RGN-016",
         .scope = SCOPE_REGION_ENTRY,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_QEMU | PEER_HYPERV,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP,
         .spec = "2.2, 2.2.3.2",
         .title = "unknown region must be understood to open the file",
         .why =
@@ -543,13 +549,13 @@ static const struct rule rules[] = {
         .needs = NEED_REGIONS,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP | PEER_LIBVHDI,
         .spec = "2.2.3.2",
         .title = "region table lists no BAT",
         .why = "The BAT says where each block of the disk lies. Its entry was damaged under a right checksum, or the "
                "table was written by a faulty program.",
         .means = "guest data cannot be found, though it is probably still in the file",
-        .next = "keep a copy of the file and do not write to it; vhdxray dump FILE regions --hex",
+        .next = "vhdxray repair FILE --consent VHDX-RGN-018 (plan only; looks for the BAT and lists it)",
         .check = lists_bat,
     },
     {
@@ -558,13 +564,13 @@ static const struct rule rules[] = {
         .needs = NEED_REGIONS,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP | PEER_LIBVHDI,
         .spec = "2.2.3.2",
         .title = "region table lists no metadata",
         .why = "The metadata holds size and block size of the disk. Its entry was damaged under a right checksum, or "
                "the table was written by a faulty program.",
         .means = "guest data cannot be found, though it is probably still in the file",
-        .next = "keep a copy of the file and do not write to it; vhdxray dump FILE regions --hex",
+        .next = "vhdxray repair FILE --consent VHDX-RGN-019 (plan only; looks for the metadata and lists it)",
         .check = lists_metadata,
     },
     {

@@ -5,6 +5,7 @@
  * section is VHDX-FILE-001, and not a missing table as well.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/le.h"
 #include "base/text.h"
@@ -46,7 +47,7 @@ static void copy_is_valid(struct probe *p, const struct subject *s, int copy)
                              copy + 1, what_is_wrong(c), 2 - copy);
     if (!c->table.signature_ok) {
         finding_expected(p, f, "0x69676572 (\"regi\")");
-        finding_actual(p, f, "0x%08" PRIx32, le32(c->table.raw.ptr));
+        finding_actual(p, f, "0x%08" PRIx32, le32(c->table.front.ptr));
     } else {
         finding_expected(p, f, "checksum 0x%08" PRIx32, c->table.checksum_computed);
         finding_actual(p, f, "checksum 0x%08" PRIx32, c->table.checksum);
@@ -97,10 +98,12 @@ static void copies_equal(struct probe *p, const struct subject *s)
     const struct view *v = s->view;
     if (!region_copies_valid(v) || !region_copies_agree(v))
         return;
-    const uint8_t *a = v->regions[0].table.raw.ptr, *b = v->regions[1].table.raw.ptr;
+    struct span a = v->regions[0].table.front, b = v->regions[1].table.front;
     uint32_t count = 0, first = 0;
-    for (uint32_t i = 8; i < REGION_TABLE_LEN; i++) /* signature and checksum tell nothing by themselves */
-        if (a[i] != b[i] && count++ == 0)
+    if (a.len == b.len && memcmp(a.ptr + 8, b.ptr + 8, a.len - 8) == 0)
+        return;
+    for (uint32_t i = 8; i < a.len || i < b.len; i++) /* signature and checksum tell nothing by themselves */
+        if (span_byte_or_zero(a, i) != span_byte_or_zero(b, i) && count++ == 0)
             first = i;
     if (count == 0)
         return;
@@ -108,8 +111,8 @@ static void copies_equal(struct probe *p, const struct subject *s)
                              "the region tables are both valid and agree on BAT and metadata, but differ in %" PRIu32
                              " byte%s, the first at offset %" PRIu32 "; copy 1 is used",
                              count, plural(count), first);
-    finding_expected(p, f, "0x%02x as in copy 2", b[first]);
-    finding_actual(p, f, "0x%02x", a[first]);
+    finding_expected(p, f, "0x%02x as in copy 2", span_byte_or_zero(b, first));
+    finding_actual(p, f, "0x%02x", span_byte_or_zero(a, first));
     finding_related(p, f, STRUCTURE_REGION_TABLE, 2, REGION_TABLE_OFF[1] + first);
 }
 
@@ -139,7 +142,7 @@ static void copies_agree_on_regions(struct probe *p, const struct subject *s)
         finding_actual(p, f, "%s", place_text(p, a));
         finding_related(p, f, STRUCTURE_REGION_TABLE, 2, REGION_TABLE_OFF[1] + (b ? region_entry_off(j) : 0));
         if (!a)
-            finding_stops(f, PEER_QEMU | PEER_HYPERV);
+            finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_7ZIP | PEER_LIBVHDI);
     }
 }
 
@@ -152,13 +155,14 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.2.3.1",
         .title = "no valid region table",
         .why = "The region table says where BAT and metadata lie. Two copies exist and both fail their signature or "
                "checksum: the start of the file was overwritten, or storage below lost it.",
         .means = "guest data is probably intact, but nothing says where to find it",
-        .next = "keep a copy of the file and do not write to it; vhdxray dump FILE regions --hex",
+        .next = "vhdxray repair FILE --consent VHDX-RGN-001 (plan only; looks for metadata and BAT and "
+                "writes both tables anew)",
         .check = one_copy_valid,
     },
     {
@@ -166,13 +170,13 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
-        .stops = PEER_QEMU | PEER_LIBVHDI,
+        .stops = PEER_QEMU | PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.2.3",
         .title = "region table copy 1 is not valid",
         .why = "Both copies are normally identical. Copy 2 serves here, but many programs only ever look at copy 1 "
                "and refuse the file.",
         .means = "guest data is not affected",
-        .next = SEE_REGIONS,
+        .next = "vhdxray repair FILE (plan only; writes copy 1 from copy 2)",
         .check = copy_1_valid,
     },
     {
@@ -180,19 +184,19 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
-        .stops = PEER_LIBVHDI,
+        .stops = PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.2.3",
         .title = "region table copy 2 is not valid",
         .why = "Both copies are normally identical. Copy 1 serves; the spare is lost.",
         .means = "guest data is not affected while copy 1 is good",
-        .next = SEE_REGIONS,
+        .next = "vhdxray repair FILE (plan only; writes copy 2 from copy 1)",
         .check = copy_2_valid,
     },
     {
         .id = "VHDX-RGN-004",
         .scope = SCOPE_REGION_TABLE,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
         .spec = "2.2.3.1",
         .title = "region table has more entries than fit into it",
         .why = "64 KiB hold 2047 entries. A program that believes a higher count reads behind its buffer; the count "
@@ -206,13 +210,14 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
+        .stops = PEER_7ZIP,
         .spec = "2.2.3",
         .title = "region table copies differ",
         .why =
             "Writers update both copies through the log, so they are equal after every replay. Copies that differ were "
             "written without the log.",
         .means = "guest data is not affected: both lead to the same BAT and metadata",
-        .next = SEE_REGIONS,
+        .next = "vhdxray repair FILE (plan only; writes copy 2 from copy 1)",
         .check = copies_equal,
     },
     {
@@ -220,13 +225,15 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
+        .stops = PEER_7ZIP,
         .spec = "2.2.3",
         .title = "region table copies disagree about the BAT or the metadata",
         .why = "The format does not say which copy wins, so programs open different disks in this file. One copy is "
                "older, or was changed on purpose.",
         .means =
             "which guest disk the file holds depends on the program that opens it; copy 1 was used for this report",
-        .next = "keep a copy of the file; compare both tables with vhdxray dump FILE regions --hex",
+        .next = "vhdxray repair FILE --consent VHDX-RGN-006 (plan only; keeps the copy with which the image "
+                "has fewer errors)",
         .check = copies_agree_on_regions,
     },
     {
@@ -234,12 +241,12 @@ static const struct rule rules[] = {
         .scope = SCOPE_REGION_TABLE,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_7ZIP,
         .spec = "2.2.3.1",
         .title = "reserved field of a region table is not zero",
         .why = "Writers must write zero there. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = SEE_REGIONS,
+        .next = "vhdxray repair FILE (plan only; sets the field to 0)",
         .check = table_reserved_is_zero,
     },
 };

@@ -13,6 +13,7 @@
 #include "image/bat_walk.h"
 #include "image/bitmaps.h"
 #include "image/chain.h"
+#include "image/deep_scan.h"
 #include "image/image.h"
 
 /* What a rule is called for, in the order the driver goes; fields of struct subject that are set are named behind each. */
@@ -26,6 +27,7 @@ enum scope {
     SCOPE_BAT_NOTE,       /* each notable BAT entry, per view: view, note */
     SCOPE_BITMAP,         /* each PRESENT bitmap block, per view: view, bitmap */
     SCOPE_VIEW,           /* once per view, after the scopes above: view */
+    SCOPE_CONTENT,        /* each note of deep_scan(), of the main view only: view, content */
     SCOPE_IMAGE,          /* once, after both views: image (view = image->main) */
     SCOPE_CHAIN,          /* once, when the disk is differencing: image->parent is set */
     SCOPE_COUNT,
@@ -45,7 +47,9 @@ enum need {
     NEED_PARENT = 1 << 9,       /* image->parent->image is set; "no parent given" etc. otherwise; non-differencing passes */
     NEED_HOST = 1 << 10,        /* image->host.known */
     NEED_LOCATOR = 1 << 11,     /* a decoded locator; a disk without one passes silently */
+    NEED_DEEP = 1 << 12,        /* check_options.deep */
 };
+enum { NEEDS = 13 }; /* bits above */
 
 struct subject {
     struct image *image;
@@ -60,6 +64,7 @@ struct subject {
     const struct locator_text *pair;
     const struct bat_note *note;
     const struct bitmap_note *bitmap;
+    const struct deep_note *content;
     uint64_t log_index;
     const struct log_entry *log;
 };
@@ -70,6 +75,7 @@ struct rule {
     const char *id; /* "VHDX-HDR-014" */
     enum scope scope;
     unsigned needs;
+    unsigned facts; /* SCOPE_BAT_NOTE: enum bat_fact bits; called only for entries that have one of them */
     enum severity severity; /* of fail(); fail_as() chooses another where the catalogue has variants */
     enum repair_class repair;
     unsigned stops;    /* peers that refuse an image with this finding (enum peer bits) */
@@ -128,6 +134,13 @@ uint32_t rule_count(void);
 const struct rule *rule_at(uint32_t i);
 const struct rule *rule_find(const char *id); /* NULL when there is none */
 uint32_t rule_index(const struct rule *r);
+/* The same for loops, and the numbers of all rules scope by scope, inside in catalogue order. */
+struct rule_set {
+    const struct rule *const *rules;
+    const uint32_t *by_scope;
+    uint32_t count;
+};
+const struct rule_set *rule_set(void);
 
 struct rule_group {
     const struct rule *rules;
@@ -136,6 +149,6 @@ struct rule_group {
 extern const struct rule_group file_rules, file_id_rules, header_rules, header_pair_rules, region_rules,
     region_entry_rules, metadata_rules, metadata_item_rules, metadata_region_rules, bat_rules, bat_place_rules,
     bat_table_rules, bitmap_rules, log_rules, log_target_rules, log_sequence_rules, locator_rules, locator_path_rules,
-    chain_rules, cross_rules, forensic_rules, forensic_origin_rules;
+    chain_rules, cross_rules, forensic_rules, forensic_space_rules, forensic_origin_rules;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The driver. It walks every structure once per view and calls each rule of that scope. A rule whose needs are missing is
- * not evaluated, with the reason; "could not look" is never "passed".
+ * The driver. It walks every structure once per view and calls each rule of that scope. A rule whose needs are missing
+ * is not evaluated, with the reason; "could not look" is never "passed".
  *
  * A dirty image is checked twice with the same rules: over the replayed view, which is the truth, and over the view as
  * stored. Errors and warnings that only the stored view has are reported as information (the log repairs them); errors
@@ -115,6 +115,8 @@ static unsigned scope_needs(enum scope s)
     case SCOPE_BAT_NOTE:
     case SCOPE_BITMAP:
         return NEED_BAT;
+    case SCOPE_CONTENT:
+        return NEED_DEEP | NEED_BAT | NEED_LAYOUT;
     case SCOPE_HEADER:
     case SCOPE_REGION_TABLE:
     case SCOPE_VIEW:
@@ -153,18 +155,36 @@ static struct obstacle one_need(enum need n, const struct image *img, const stru
         return img->host.known ? CLEAR : because("nothing is known of the host file");
     case NEED_LOCATOR:
         return locator_obstacle(v);
+    case NEED_DEEP:
+        break; /* asked before */
     }
     return CLEAR;
 }
 
-static struct obstacle rule_obstacle(const struct rule *r, const struct image *img, const struct view *v)
+/* What is in the way of each need, by the number of its bit; and the needs that have something in their way. */
+struct obstacles {
+    struct obstacle of[NEEDS];
+    unsigned met;
+};
+
+static struct obstacles look_at_needs(const struct image *img, const struct view *v)
+{
+    struct obstacles all = {.met = 0};
+    for (unsigned i = 0; i < NEEDS; i++) {
+        all.of[i] = one_need((enum need)(1 << i), img, v);
+        all.met |= (unsigned)all.of[i].skip << i;
+    }
+    return all;
+}
+
+static struct obstacle rule_obstacle(const struct rule *r, const struct obstacles *all, const struct view *v, bool deep)
 {
     unsigned needs = r->needs | scope_needs(r->scope);
     struct obstacle first = CLEAR;
-    for (unsigned bit = NEED_FILE_ID; bit <= NEED_LOCATOR; bit <<= 1) {
-        if (!(needs & bit))
-            continue;
-        struct obstacle o = one_need((enum need)bit, img, v);
+    if (needs & NEED_DEEP && !deep)
+        return because("the content is looked at with --deep only");
+    for (needs &= all->met; needs; needs &= needs - 1) {
+        struct obstacle o = all->of[__builtin_ctz(needs)];
         if (o.reason)
             return o;
         if (o.skip)
@@ -180,38 +200,45 @@ static struct obstacle rule_obstacle(const struct rule *r, const struct image *i
 struct driver {
     struct probe probe;
     struct image *img;
-    uint32_t rules;
-    /* Rules that can run over the view in hand, grouped by scope: numbers[first[s]] .. numbers[first[s + 1] - 1]. */
-    const struct rule **by_number;
-    uint32_t *numbers;
+    const struct check_options *options;
+    const struct rule_set *rules;
+    /* Rules that can run over the view in hand, in that order: scope s has enabled[first[s]] .. enabled[first[s + 1] -
+     * 1].
+     */
+    struct enabled_rule {
+        const struct rule *rule;
+        uint32_t number;
+        unsigned facts;
+    } * enabled;
     uint32_t first[SCOPE_COUNT + 1];
 };
 
 /* Which rules can run over view v; notes the reasons of the others in the pass. */
 static void enable_rules(struct driver *d, const struct view *v)
 {
+    const struct obstacles obstacles = look_at_needs(d->img, v);
     uint32_t n = 0;
-    for (int scope = 0; scope < SCOPE_COUNT; scope++) {
-        d->first[scope] = n;
-        for (uint32_t i = 0; i < d->rules; i++) {
-            const struct rule *rule = d->by_number[i];
-            if ((int)rule->scope != scope)
-                continue;
-            struct obstacle o = rule_obstacle(rule, d->img, v);
-            if (!o.skip)
-                d->numbers[n++] = i;
-            if (o.reason)
-                d->probe.pass->rules[i] = (struct rule_result){.outcome = RULE_NOT_EVALUATED, .reason = o.reason};
-        }
+    int scope = 0;
+    for (uint32_t i = 0; i < d->rules->count; i++) {
+        uint32_t number = d->rules->by_scope[i];
+        const struct rule *rule = d->rules->rules[number];
+        while (scope <= (int)rule->scope)
+            d->first[scope++] = n;
+        struct obstacle o = rule_obstacle(rule, &obstacles, v, d->options->deep);
+        if (!o.skip)
+            d->enabled[n++] = (struct enabled_rule){.rule = rule, .number = number, .facts = rule->facts};
+        if (o.reason)
+            d->probe.pass->rules[number] = (struct rule_result){.outcome = RULE_NOT_EVALUATED, .reason = o.reason};
     }
-    d->first[SCOPE_COUNT] = n;
+    while (scope <= SCOPE_COUNT)
+        d->first[scope++] = n;
 }
 
 static void call_rules(struct driver *d, enum scope scope, const struct subject *s)
 {
     for (uint32_t i = d->first[scope]; i < d->first[scope + 1]; i++) {
-        d->probe.rule_number = d->numbers[i];
-        d->probe.rule = d->by_number[d->numbers[i]];
+        d->probe.rule_number = d->enabled[i].number;
+        d->probe.rule = d->enabled[i].rule;
         d->probe.rule->check(&d->probe, s);
     }
 }
@@ -280,11 +307,19 @@ struct visit {
     struct subject s;
 };
 
+/* A hostile BAT has millions of notable entries, each with few facts, so most rules have nothing to say about it. */
 static bool visit_note(void *ctx, const struct bat_note *n)
 {
     struct visit *v = ctx;
+    struct driver *d = v->d;
     v->s.note = n;
-    call_rules(v->d, SCOPE_BAT_NOTE, &v->s);
+    for (uint32_t i = d->first[SCOPE_BAT_NOTE]; i < d->first[SCOPE_BAT_NOTE + 1]; i++) {
+        if ((d->enabled[i].facts & n->facts) == 0)
+            continue;
+        d->probe.rule_number = d->enabled[i].number;
+        d->probe.rule = d->enabled[i].rule;
+        d->probe.rule->check(&d->probe, &v->s);
+    }
     return true;
 }
 
@@ -305,6 +340,25 @@ static void walk_blocks(struct driver *d, struct subject s)
         probe_status(&d->probe, bat_visit_notable(s.view, visit_note, &v));
     v.s.note = NULL;
     probe_status(&d->probe, bitmaps_visit(s.view, visit_bitmap, &v));
+}
+
+static bool visit_content(void *ctx, const struct deep_note *n)
+{
+    struct visit *v = ctx;
+    v->s.content = n;
+    call_rules(v->d, SCOPE_CONTENT, &v->s);
+    return true;
+}
+
+/* Once, over the view to believe: it reads the whole file. */
+static void walk_content(struct driver *d)
+{
+    struct view *v = d->img->main;
+    struct visit visit = {.d = d, .s = {.image = d->img, .view = v}};
+    if (!d->options->deep || v->bat.absence != ABSENT_NOT || !v->survey)
+        return;
+    d->probe.result->deep = true;
+    probe_status(&d->probe, deep_scan(v, visit_content, &visit, d->options->progress, d->options->progress_ctx));
 }
 
 static void walk_view(struct driver *d, struct view *v)
@@ -360,12 +414,13 @@ static void report_stored_only(struct driver *d, struct pass *main, const struct
         const struct finding *f = stored->list.items[i];
         if (f->severity == SEVERITY_INFO || contains(main_sorted, stored->list.items[i]))
             continue;
-        uint32_t n = rule_index(f->rule);
+        uint32_t n = f->rule_number;
         if (main->rules[n].outcome == RULE_NOT_EVALUATED)
             continue;
         d->probe.rule = f->rule;
         d->probe.rule_number = n;
-        struct finding *g = fail_as(&d->probe, SEVERITY_INFO, f->at, "as stored, before the log is replayed: %s", f->message);
+        struct finding *g =
+            fail_as(&d->probe, SEVERITY_INFO, f->at, "as stored, before the log is replayed: %s", f->message);
         if (!g)
             continue;
         uint64_t order = g->order;
@@ -393,7 +448,7 @@ static void report_worse_after_replay(struct driver *d, const struct pass *main,
     for (uint64_t i = 0; i < main_count; i++) {
         struct finding *f = main->list.items[i];
         if (f->severity != SEVERITY_ERROR || f->rule->scope < SCOPE_REGION_TABLE || f->rule->scope > SCOPE_VIEW ||
-            stored->rules[rule_index(f->rule)].outcome == RULE_NOT_EVALUATED || contains(stored_sorted, f))
+            stored->rules[f->rule_number].outcome == RULE_NOT_EVALUATED || contains(stored_sorted, f))
             continue;
         worse++;
         if (f->rule != last)
@@ -412,13 +467,14 @@ static void report_worse_after_replay(struct driver *d, const struct pass *main,
 
 static struct rule_result *new_results(struct driver *d)
 {
-    return arena_array(d->probe.arena, d->rules, sizeof(struct rule_result));
+    return arena_array(d->probe.arena, d->rules->count, sizeof(struct rule_result));
 }
 
 static enum status check_views(struct driver *d, struct pass *main)
 {
     struct image *img = d->img;
     walk_view(d, img->main);
+    walk_content(d);
     if (img->stored == img->main)
         return STATUS_OK;
     struct pass stored = {.view = VIEW_STORED, .rules = new_results(d)};
@@ -445,10 +501,8 @@ static int compare_findings(const void *a, const void *b)
     const struct finding *x = *(struct finding *const *)a, *y = *(struct finding *const *)b;
     if (x->severity != y->severity)
         return x->severity > y->severity ? -1 : 1;
-    if (x->rule != y->rule) {
-        uint32_t i = rule_index(x->rule), j = rule_index(y->rule);
-        return i < j ? -1 : 1;
-    }
+    if (x->rule_number != y->rule_number)
+        return x->rule_number < y->rule_number ? -1 : 1;
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
@@ -461,8 +515,9 @@ static bool rule_failed(const struct pass *pass, const char *id)
 /* design: the structures needed to find the guest disk are missing. */
 static bool is_unreadable(const struct image *img, const struct pass *pass)
 {
-    return rule_failed(pass, "VHDX-FILE-001") || rule_failed(pass, "VHDX-FID-001") || rule_failed(pass, "VHDX-HDR-002") ||
-           rule_failed(pass, "VHDX-RGN-001") || img->main->metadata.absence != ABSENT_NOT;
+    return rule_failed(pass, "VHDX-FILE-001") || rule_failed(pass, "VHDX-FID-001") ||
+           rule_failed(pass, "VHDX-HDR-002") || rule_failed(pass, "VHDX-RGN-001") ||
+           img->main->metadata.absence != ABSENT_NOT;
 }
 
 static void finish(struct driver *d, struct pass *pass)
@@ -472,7 +527,7 @@ static void finish(struct driver *d, struct pass *pass)
         qsort(pass->list.items, (size_t)pass->list.count, sizeof(*pass->list.items), compare_findings);
     res->findings = pass->list.items;
     res->finding_count = pass->list.count;
-    for (uint32_t i = 0; i < d->rules; i++)
+    for (uint32_t i = 0; i < d->rules->count; i++)
         res->evaluated += pass->rules[i].outcome != RULE_NOT_EVALUATED;
     res->complete = !res->io_error && !res->limited;
     if (is_unreadable(d->img, pass))
@@ -489,13 +544,35 @@ static void finish(struct driver *d, struct pass *pass)
 static void collect_io_errors(struct driver *d)
 {
     const struct image *img = d->img;
-    if (img->file_id_absence == ABSENT_IO || img->headers[0].io_error || img->headers[1].io_error || img->log.io_error ||
-        img->main->io_error || img->stored->io_error)
+    if (img->file_id_absence == ABSENT_IO || img->headers[0].io_error || img->headers[1].io_error ||
+        img->log.io_error || img->replay.io_error || img->main->io_error || img->stored->io_error)
         d->probe.result->io_error = true;
 }
 
+/* When there is no memory for one more finding, and that has to be said, the last one gives up its place. */
+static void replace_last(struct driver *d, struct pass *pass, const char *message)
+{
+    struct finding_list *l = &pass->list;
+    struct finding *f = l->count > 0 ? l->items[l->count - 1] : NULL;
+    if (!f || f->rule == d->probe.rule || pass->rules[d->probe.rule_number].kept >= d->probe.max_findings)
+        return;
+    pass->rules[f->rule_number].kept--;
+    pass->rules[d->probe.rule_number].kept++;
+    *f = (struct finding){
+        .rule = d->probe.rule,
+        .rule_number = d->probe.rule_number,
+        .severity = d->probe.rule->severity,
+        .at = at_place(STRUCTURE_FILE, -1, 0, 0),
+        .view = pass->view,
+        .message = message,
+        .repair = d->probe.rule->repair,
+        .stops = d->probe.rule->stops,
+        .order = d->probe.order++,
+    };
+}
+
 /* VHDX-FILE-010 belongs to the driver: only it knows at the end what was left out. */
-static void report_limits(struct driver *d)
+static void report_limits(struct driver *d, struct pass *pass)
 {
     const struct rule *rule = rule_find("VHDX-FILE-010");
     struct check_result *res = d->probe.result;
@@ -504,27 +581,30 @@ static void report_limits(struct driver *d)
     d->probe.rule = rule;
     d->probe.rule_number = rule_index(rule);
     uint32_t n = res->limit_count;
-    for (uint32_t i = 0; i < n; i++)
-        fail(&d->probe, at_place(STRUCTURE_FILE, -1, 0, 0), "%s", res->limits[i].message);
+    for (uint32_t i = 0; i < n; i++) {
+        const char *message = res->limits[i].message;
+        struct finding *f = fail(&d->probe, at_place(STRUCTURE_FILE, -1, 0, 0), "%s", message);
+        if (f)
+            f->message = message; /* also when there was no memory for a copy */
+        else
+            replace_last(d, pass, message);
+    }
 }
 
 static enum status check_one(struct image *img, const struct check_options *options, void (*restat)(struct image *img),
                              struct check_result **ret)
 {
     struct check_result *res = arena_alloc(img->arena, sizeof(*res));
-    struct driver d = {.img = img, .rules = rule_count()};
+    struct driver d = {.img = img, .options = options, .rules = rule_set()};
     if (!res)
         return STATUS_INTERNAL;
     res->image = img;
     res->main_view = img->options.no_replay ? VIEW_STORED : VIEW_REPLAYED;
     d.probe = (struct probe){.arena = img->arena, .result = res, .max_findings = options->max_findings};
     struct pass pass = {.view = res->main_view, .rules = new_results(&d)};
-    d.by_number = arena_array(img->arena, d.rules, sizeof(*d.by_number));
-    d.numbers = arena_array(img->arena, d.rules, sizeof(*d.numbers));
-    if (!pass.rules || !d.by_number || !d.numbers)
+    d.enabled = arena_array(img->arena, d.rules->count, sizeof(*d.enabled));
+    if (!pass.rules || !d.enabled)
         return STATUS_INTERNAL;
-    for (uint32_t i = 0; i < d.rules; i++)
-        d.by_number[i] = rule_at(i);
     d.probe.pass = &pass;
     res->rules = pass.rules;
 
@@ -546,7 +626,9 @@ static enum status check_one(struct image *img, const struct check_options *opti
     call_rules(&d, SCOPE_IMAGE, &s);
     if (img->main->type == DISK_DIFFERENCING && img->parent)
         call_rules(&d, SCOPE_CHAIN, &s);
-    report_limits(&d);
+    /* An allocation that failed left something out, if only the words of a finding. */
+    probe_status(&d.probe, arena_status(img->arena));
+    report_limits(&d, &pass);
     finish(&d, &pass);
     *ret = res;
     return STATUS_OK;
@@ -559,10 +641,12 @@ enum status check_run(struct image *img, const struct check_options *options, vo
     uint32_t n = 1;
     for (struct image *i = img; i->parent && i->parent->image && n < LIMIT_CHAIN_DEPTH; i = i->parent->image)
         chain[n++] = i->parent->image;
-    /* Oldest ancestor first, so that each child finds its parent judged. */
+    /* Oldest ancestor first, so that each child finds its parent judged. What their blocks hold is no matter here. */
+    struct check_options shallow = *options;
+    shallow.deep = false;
     while (n > 1) {
         struct check_result *parent = NULL;
-        enum status st = check_one(chain[--n], options, restat, &parent);
+        enum status st = check_one(chain[--n], &shallow, restat, &parent);
         if (st != STATUS_OK)
             return st;
         struct chain_parent *link = chain[n - 1]->parent;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The driver: every rule over one image, both views, with exact counts, caps, and reasons for what was not evaluated. */
+/* The driver: every rule over one image, both views, with exact counts, caps, and reasons for what was not evaluated.
+ */
 #ifndef VHDXRAY_CHECK_RUN_H
 #define VHDXRAY_CHECK_RUN_H
 
@@ -14,6 +15,10 @@
 
 struct check_options {
     uint64_t max_findings; /* kept per rule, >= 1; LIMIT_FINDINGS_PER_RULE by default */
+    bool deep; /* the content of blocks and of what nobody owns is looked at as well: all of the file is read */
+    /* Hears now and then up to which byte of the file the content is looked at; NULL: nobody does. */
+    void (*progress)(void *ctx, uint64_t off);
+    void *progress_ctx;
 };
 
 enum verdict { VERDICT_CLEAN, VERDICT_SUSPICIOUS, VERDICT_CORRUPT, VERDICT_UNREADABLE };
@@ -42,17 +47,18 @@ struct check_result {
     struct rule_result *rules;       /* rule_count() of them */
     uint32_t evaluated;
     enum verdict verdict;
-    bool complete;  /* false when a limit or an I/O error left something unlooked at */
-    bool io_error;  /* something could not be read: exit 3 */
-    bool limited;   /* a limit was reached: exit 6 */
+    bool complete; /* false when a limit or an I/O error left something unlooked at */
+    bool io_error; /* something could not be read: exit 3 */
+    bool limited;  /* a limit was reached: exit 6 */
+    bool deep;     /* the content was looked at */
     struct limit_note limits[8];
     uint32_t limit_count;
 };
 
 /*
  * Checks img (and, before it, its parents: chain_resolve() must have run for that) and fills *ret, which lives in the
- * image's arena. Host changes during the run are looked up by the caller through `restat` (may be NULL) before FILE rules.
- * Fails only for STATUS_INTERNAL or when not even the result could be allocated; limits are in the result.
+ * image's arena. Host changes during the run are looked up by the caller through `restat` (may be NULL) before FILE
+ * rules. Fails only for STATUS_INTERNAL or when not even the result could be allocated; limits are in the result.
  */
 enum status check_run(struct image *img, const struct check_options *options, void (*restat)(struct image *img),
                       struct check_result **ret);
