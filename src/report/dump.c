@@ -42,7 +42,9 @@ void dump_open(struct dump *d, const struct dump_place *p)
 
     d->off = p->off;
     d->bytes = p->bytes;
+    d->zeros = p->zeros;
     d->name_count = 0;
+    d->unnamed = false;
     if (d->r->format == REPORT_TEXT) {
         open_text(d, p);
         d->begun = true;
@@ -59,10 +61,10 @@ void dump_open(struct dump *d, const struct dump_place *p)
     json_put_text(j, d->object, "note", p->note);
 }
 
-static void remember_name(struct dump *d, const char *name, uint64_t off)
+static void remember_name(struct dump *d, const char *name, uint64_t off, uint64_t len)
 {
-    if (d->name_count < DUMP_NAMES_MAX)
-        d->names[d->name_count++] = (struct dump_name){.off = d->off + off, .name = name};
+    if (!d->unnamed && d->name_count < DUMP_NAMES_MAX)
+        d->names[d->name_count++] = (struct dump_name){.off = d->off + off, .len = len, .name = name};
 }
 
 static void field_text(struct dump *d, const char *name, uint64_t off, const char *value, const char *meaning)
@@ -98,7 +100,7 @@ static void field_end(struct dump *d, cJSON *field, const char *meaning)
 
 void dump_hex(struct dump *d, const char *name, uint64_t off, uint64_t len, uint64_t value, const char *meaning)
 {
-    remember_name(d, name, off);
+    remember_name(d, name, off, len);
     if (d->r->format == REPORT_TEXT) {
         char text[24];
         (void)snprintf(text, sizeof(text), "0x%" PRIx64, value);
@@ -112,7 +114,7 @@ void dump_hex(struct dump *d, const char *name, uint64_t off, uint64_t len, uint
 
 void dump_number(struct dump *d, const char *name, uint64_t off, uint64_t len, uint64_t value, const char *meaning)
 {
-    remember_name(d, name, off);
+    remember_name(d, name, off, len);
     if (d->r->format == REPORT_TEXT) {
         char text[24];
         (void)snprintf(text, sizeof(text), "%" PRIu64, value);
@@ -127,7 +129,7 @@ void dump_number(struct dump *d, const char *name, uint64_t off, uint64_t len, u
 void dump_string(struct dump *d, const char *name, uint64_t off, uint64_t len, const char *s, size_t s_len,
                  const char *meaning)
 {
-    remember_name(d, name, off);
+    remember_name(d, name, off, len);
     if (d->r->format == REPORT_TEXT) {
         struct arena *a = d->r->scratch;
         field_text(d, name, off, text_format(a, "\"%s\"", text_printable(a, s, s_len)), meaning);
@@ -140,7 +142,7 @@ void dump_string(struct dump *d, const char *name, uint64_t off, uint64_t len, c
 
 void dump_range(struct dump *d, const char *name, uint64_t off, uint64_t len, const char *meaning)
 {
-    remember_name(d, name, off);
+    remember_name(d, name, off, len);
     if (d->r->format == REPORT_TEXT) {
         field_text(d, name, off, "", meaning);
         return;
@@ -156,7 +158,7 @@ void dump_guid(struct dump *d, const char *name, uint64_t off, const struct guid
 
     if (meaning == NULL)
         meaning = guid_is_nil(g) ? "nil" : known_guid_name(known_guid_find(g));
-    remember_name(d, name, off);
+    remember_name(d, name, off, sizeof(g->bytes));
     if (d->r->format == REPORT_TEXT) {
         field_text(d, name, off, guid_text(g, text), meaning);
         return;
@@ -182,6 +184,7 @@ static void close_hex_text(struct dump *d)
         zeros = 0;
         hex_row_text(d->r, d->off + at, d->bytes.ptr + at, n, d->names, d->name_count);
     }
+    zeros += d->zeros;
     if (zeros > 0)
         out_printf(d->r, "  *           %s\n", count_noun(d->r->scratch, zeros, "zero byte"));
 }

@@ -15,7 +15,7 @@ enum {
 };
 
 struct dump_name {
-    uint64_t off;
+    uint64_t off, len; /* file bytes of the field */
     const char *name;
 };
 
@@ -30,8 +30,10 @@ struct dump {
     cJSON *object, *fields;
     uint64_t off;
     struct span bytes;
+    uint64_t zeros; /* that follow bytes */
     struct dump_name names[DUMP_NAMES_MAX];
     unsigned name_count;
+    bool unnamed; /* its fields are not named beside its bytes */
 };
 
 struct dump_place {
@@ -39,6 +41,7 @@ struct dump_place {
     int64_t index;           /* -1: there is only one */
     uint64_t off, len;       /* file bytes */
     struct span bytes;       /* from off on, for --hex; may be shorter than len, or empty */
+    uint64_t zeros;          /* zero bytes behind those */
     const char *note;        /* "valid, current"; NULL for none */
     const struct view *view; /* what it was read through; NULL: the file itself */
 };
@@ -61,7 +64,10 @@ void dump_empty(struct dump *d, const char *name, const char *why);
 
 /* Rows of bytes of a view, holes and zeros left out. The caller opened a list or a structure around them. */
 void dump_view_bytes(struct dump *d, struct view *v, uint64_t off, uint64_t end);
-/* A row in text, or an object {offset, bytes} for JSON. names: those that begin in the row stand beside it. */
+/*
+ * A row in text, or an object {offset, bytes} for JSON. names: those that begin in the row stand beside it, and with
+ * colours the bytes of each field have that of its name.
+ */
 void hex_row_text(struct report *r, uint64_t off, const uint8_t *p, size_t len, const struct dump_name *names,
                   unsigned name_count);
 cJSON *hex_row_json(struct json *j, uint64_t off, const uint8_t *p, size_t len);

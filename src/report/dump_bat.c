@@ -205,7 +205,7 @@ static bool dump_bitmap(void *ctx, const struct bitmap_note *n)
                                       .bytes = span_of(b->bits, BITMAP_BLOCK_LEN),
                                       .note = n->in_file ? NULL : "not wholly in the file",
                                       .view = b->view});
-    d->name_count = DUMP_NAMES_MAX; /* counts over all bits have no place of their own */
+    d->unnamed = true; /* counts over all bits have no place of their own */
     dump_number(d, "chunk", 0, 0, n->chunk, NULL);
     dump_number(d, "sectors_present", 0, BITMAP_BLOCK_LEN, n->bits_total, "bits set");
     dump_number(d, "blocks", 0, 0, n->blocks, "payload blocks of this chunk");

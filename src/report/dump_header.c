@@ -25,11 +25,13 @@ void dump_file_id(struct dump *d)
         dump_missing(d, "file_id", absence_text(d->img->file_id_absence));
         return;
     }
+    struct span bytes = clip(id->raw, 0, d->img->file_id_got);
     dump_open(d, &(struct dump_place){.name = "file_id",
                                       .index = -1,
                                       .off = FILE_ID_OFF,
                                       .len = FILE_ID_LEN,
-                                      .bytes = clip(id->raw, 0, d->img->file_id_got)});
+                                      .bytes = bytes,
+                                      .zeros = d->img->file_id_got - bytes.len});
     const char *signature = (const char *)id->raw.ptr;
     dump_string(d, "signature", 0, 8, signature, 8, id->signature_ok ? "right" : "wrong");
     const char *creator = d->img->creator != NULL ? d->img->creator : "";
@@ -97,7 +99,7 @@ static void dump_region_entry(struct dump *d, const struct region_copy *c, uint3
                                       .index = i,
                                       .off = c->off + off,
                                       .len = REGION_ENTRY_LEN,
-                                      .bytes = clip(c->table.raw, off, REGION_ENTRY_LEN),
+                                      .bytes = clip(c->table.front, off, REGION_ENTRY_LEN),
                                       .view = d->img->main});
     dump_guid(d, "guid", 0, &e->guid, NULL);
     dump_hex(d, "file_offset", 16, 8, e->off, NULL);
@@ -121,10 +123,10 @@ static void dump_region_table(struct dump *d, int copy)
                                       .index = copy + 1,
                                       .off = c->off,
                                       .len = REGION_TABLE_LEN,
-                                      .bytes = clip(c->table.raw, 0, REGION_TABLE_HEADER_LEN),
+                                      .bytes = clip(c->table.front, 0, REGION_TABLE_HEADER_LEN),
                                       .note = note,
                                       .view = d->img->main});
-    dump_string(d, "signature", 0, 4, (const char *)c->table.raw.ptr, 4, c->table.signature_ok ? "right" : "wrong");
+    dump_string(d, "signature", 0, 4, (const char *)c->table.front.ptr, 4, c->table.signature_ok ? "right" : "wrong");
     dump_hex(d, "checksum", 4, 4, c->table.checksum,
              c->table.checksum_ok ? "right"
                                   : text_format(a, "wrong, computed 0x%08x", (unsigned)c->table.checksum_computed));
@@ -136,13 +138,14 @@ static void dump_region_table(struct dump *d, int copy)
         dump_region_entry(d, c, i);
 
     uint64_t end = REGION_TABLE_HEADER_LEN + (uint64_t)count * REGION_ENTRY_LEN;
-    struct span slack = clip(c->table.raw, end, REGION_TABLE_LEN);
+    struct span slack = clip(c->table.front, end, REGION_TABLE_LEN);
     if (!span_is_zero(slack)) {
         dump_open(d, &(struct dump_place){.name = "region_table_slack",
                                           .index = copy + 1,
                                           .off = c->off + end,
-                                          .len = slack.len,
+                                          .len = REGION_TABLE_LEN - end,
                                           .bytes = slack,
+                                          .zeros = REGION_TABLE_LEN - end - slack.len,
                                           .note = "not zero behind the entries",
                                           .view = d->img->main});
         dump_close(d);

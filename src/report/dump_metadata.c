@@ -22,9 +22,9 @@ static void dump_entry(struct dump *d, const struct view *v, uint32_t i, const s
     const struct metadata *m = &v->metadata;
     struct arena *a = report_scratch(d->r);
     uint64_t off = METADATA_TABLE_HEADER_LEN + (uint64_t)i * METADATA_ENTRY_LEN;
-    struct span bytes = {.ptr = m->table.raw.ptr, .len = 0};
+    struct span bytes;
 
-    if (!span_sub(m->table.raw, off, METADATA_ENTRY_LEN, &bytes))
+    if (!metadata_entry_bytes(&m->table, i, &bytes))
         return;
     dump_open(d, &(struct dump_place){.name = name,
                                       .index = i,
@@ -108,9 +108,9 @@ void dump_metadata(struct dump *d)
 {
     const struct view *v = d->img->main;
     const struct metadata *m = &v->metadata;
-    struct span head = {.ptr = m->table.raw.ptr, .len = 0};
+    struct span head = {.ptr = m->table.front.ptr, .len = 0};
 
-    if (m->absence != ABSENT_NOT || !span_sub(m->table.raw, 0, METADATA_TABLE_HEADER_LEN, &head)) {
+    if (m->absence != ABSENT_NOT || !span_sub(m->table.front, 0, METADATA_TABLE_HEADER_LEN, &head)) {
         dump_missing(d, "metadata", absence_text(m->absence));
         return;
     }

@@ -15,10 +15,12 @@ void element_text(struct report *r, const char *key, const char *s); /* NULL: nu
 void element_u64(struct report *r, const char *key, uint64_t v);
 void element_bool(struct report *r, const char *key, bool v);
 void element_null(struct report *r, const char *key);
+/* "error": {"message": ...}; nothing when there was none (NULL). */
+void element_error(struct report *r, const char *error);
 /* "path"; and "path_lossy": true behind it when the name is no UTF-8. */
 void element_path(struct report *r, const char *path);
 /* The member `sandbox`. */
-cJSON *element_sandbox(struct json *j);
+cJSON *element_sandbox(struct report *r);
 
 /* The member `facts`. */
 cJSON *facts_json(struct json *j, const struct image *img);

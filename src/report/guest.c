@@ -10,28 +10,13 @@
 
 void report_refused(struct report *r, const char *path, const char *error)
 {
-    cJSON *o;
-
     if (r->format == REPORT_TEXT)
         return; /* the message went to standard error */
-    o = json_object(&r->json);
     element_begin(r);
     element_path(r, path);
     element_bool(r, "complete", false);
-    json_put_text(&r->json, o, "message", error);
-    json_node(&r->json, "error", o);
+    element_error(r, error);
     element_end(r);
-}
-
-static void put_error(struct report *r, const char *error)
-{
-    cJSON *o;
-
-    if (error == NULL)
-        return;
-    o = json_object(&r->json);
-    json_put_text(&r->json, o, "message", error);
-    json_node(&r->json, "error", o);
 }
 
 /* "unreadable": sums, and the ranges that were kept. */
@@ -75,7 +60,7 @@ void report_export(struct report *r, const struct export_report *e)
     element_u64(r, "virtual_size", e->virtual_size);
     element_bool(r, "complete", e->complete);
     put_unreadable(r, e->faults);
-    put_error(r, e->error);
+    element_error(r, e->error);
     element_end(r);
 }
 
@@ -122,7 +107,7 @@ void report_hash(struct report *r, const struct hash_report *h)
     digests_json(r, "container", h->container);
     digests_json(r, "guest", h->guest);
     put_unreadable(r, h->faults);
-    put_error(r, h->error);
+    element_error(r, h->error);
     element_end(r);
 }
 
@@ -215,7 +200,7 @@ static void compare_json(struct report *r, const struct compare_report *c)
         json_put(j, difference, "blocks", blocks);
         json_line(j, "first_difference", difference);
     }
-    put_error(r, c->error);
+    element_error(r, c->error);
     element_end(r);
 }
 

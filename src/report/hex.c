@@ -9,27 +9,97 @@
 #include "image/sample.h"
 #include "report/dump.h"
 
+/* Colour of the field that has the byte; neighbours differ. */
+static enum paint byte_paint(uint64_t off, const struct dump_name *names, unsigned name_count)
+{
+    for (unsigned i = 0; i < name_count; i++) {
+        if (off >= names[i].off && off - names[i].off < names[i].len)
+            return (enum paint)(PAINT_FIELD + (int)(i % PAINT_FIELDS));
+    }
+    return PAINT_NONE;
+}
+
+struct hex_row {
+    struct report *r;
+    uint64_t off;
+    const uint8_t *bytes;
+    size_t len;
+    const struct dump_name *names;
+    unsigned name_count;
+};
+
+/* What stands for byte i, with the space in front of it; a stretch of one colour is painted at once. */
+static void painted_cells(const struct hex_row *row, size_t count, int (*cell)(const struct hex_row *row, size_t i))
+{
+    enum paint now = PAINT_NONE;
+
+    for (size_t i = 0; i < count; i++) {
+        enum paint p = i < row->len ? byte_paint(row->off + i, row->names, row->name_count) : PAINT_NONE;
+
+        if (p != now && now != PAINT_NONE)
+            out_plain(row->r);
+        if (p != now && p != PAINT_NONE)
+            out_color(row->r, p);
+        now = p;
+        (void)cell(row, i);
+    }
+    if (now != PAINT_NONE)
+        out_plain(row->r);
+}
+
+static int hex_cell(const struct hex_row *row, size_t i)
+{
+    const char *gap = i == HEX_ROW / 2 ? "  " : i == 0 ? "" : " ";
+
+    if (i < row->len)
+        return fprintf(row->r->out, "%s%02x", gap, row->bytes[i]);
+    return fprintf(row->r->out, "%s  ", gap);
+}
+
+static int ascii_cell(const struct hex_row *row, size_t i)
+{
+    uint8_t c = i < row->len ? row->bytes[i] : ' ';
+
+    return fputc(c < 0x80 && isprint(c) ? c : '.', row->r->out);
+}
+
+/* The names of the fields that begin in the row; where the terminal ends they go on in the next line. */
+static void row_names(const struct hex_row *row)
+{
+    enum { INDENT = 14, BEHIND_ROW = 82 };
+    unsigned at = BEHIND_ROW;
+    const char *gap = "  ";
+
+    for (unsigned i = 0; i < row->name_count; i++) {
+        const struct dump_name *n = &row->names[i];
+        unsigned len = (unsigned)strlen(n->name);
+
+        if (n->off < row->off || n->off - row->off >= HEX_ROW)
+            continue;
+        if (row->r->width > 0 && at > INDENT && at + 2 + len > row->r->width) {
+            out_printf(row->r, "%s\n%*s", at == BEHIND_ROW ? "" : ",", INDENT, "");
+            at = INDENT;
+            gap = "";
+        }
+        out_printf(row->r, "%s", gap);
+        out_paint(row->r, byte_paint(n->off, row->names, row->name_count), n->name, 0);
+        at += (unsigned)strlen(gap) + len;
+        gap = ", ";
+    }
+    out_printf(row->r, "\n");
+}
+
 void hex_row_text(struct report *r, uint64_t off, const uint8_t *p, size_t len, const struct dump_name *names,
                   unsigned name_count)
 {
-    char hex[3 * HEX_ROW + 2] = "", ascii[HEX_ROW + 1] = "";
-    size_t at = 0;
-    const char *gap = "  ";
+    const struct hex_row row = {.r = r, .off = off, .bytes = p, .len = len, .names = names, .name_count = name_count};
 
-    for (size_t i = 0; i < HEX_ROW; i++) {
-        if (i < len)
-            at += (size_t)snprintf(hex + at, sizeof(hex) - at, i == 8 ? "  %02x" : i == 0 ? "%02x" : " %02x", p[i]);
-        if (i < len)
-            ascii[i] = p[i] < 0x80 && isprint(p[i]) ? (char)p[i] : '.';
-    }
-    out_printf(r, "  0x%08" PRIx64 "  %-*s  |%-*s|", off, 3 * HEX_ROW, hex, HEX_ROW, ascii);
-    for (unsigned i = 0; i < name_count; i++) {
-        if (names[i].off < off || names[i].off - off >= HEX_ROW)
-            continue;
-        out_printf(r, "%s%s", gap, names[i].name);
-        gap = ", ";
-    }
-    out_printf(r, "\n");
+    out_printf(r, "  0x%08" PRIx64 "  ", off);
+    painted_cells(&row, HEX_ROW, hex_cell);
+    out_printf(r, "  |");
+    painted_cells(&row, HEX_ROW, ascii_cell);
+    out_printf(r, "|");
+    row_names(&row);
 }
 
 cJSON *hex_row_json(struct json *j, uint64_t off, const uint8_t *p, size_t len)

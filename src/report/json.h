@@ -21,6 +21,9 @@
  * lossy may be NULL.
  */
 char *json_escape(const char *s, size_t len, bool *lossy);
+/* The same into memory of the caller's: json_escaped_len() bytes and a NUL; SIZE_MAX when no memory could hold them. */
+size_t json_escaped_len(const char *s, size_t len);
+void json_escape_to(const char *s, size_t len, char *out, bool *lossy);
 
 /* ---- streaming ---- */
 

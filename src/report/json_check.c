@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One checked image as JSON, in the order of the contract. Findings are written one by one: there may be millions. */
+#include "check/forecast.h"
 #include "report/check.h"
 #include "report/element.h"
 #include "report/out.h"
@@ -114,34 +115,30 @@ static cJSON *limits_json(struct json *j, const struct check_result *res)
     return list;
 }
 
-static cJSON *peer_json(struct json *j, const unsigned *stops, unsigned bit)
+static cJSON *peer_json(struct json *j, const struct forecast_peer *peer)
 {
-    cJSON *o = json_object(j), *because = json_array(j);
-    bool opens = true;
+    cJSON *o = json_object(j), *because = json_array(j), *limits = json_array(j);
 
-    for (uint32_t i = 0; i < rule_count(); i++) {
-        if (!(stops[i] >> bit & 1))
-            continue;
-        opens = false;
-        json_put_text(j, because, NULL, rule_at(i)->id);
-    }
-    json_put_bool(j, o, "opens", opens);
+    for (uint32_t i = 0; i < peer->count; i++)
+        json_put_text(j, i < peer->rules ? because : limits, NULL, peer->because[i]);
+    json_put_bool(j, o, "opens", peer->count == 0);
     json_put(j, o, "because", because);
+    json_put(j, o, "limits", limits);
     return o;
 }
 
 static void put_compatibility(struct report *r, const struct check_result *res)
 {
     struct json *j = &r->json;
-    const unsigned *stops = peers_stopped(r, res);
+    struct forecast forecast;
 
-    if (stops == NULL) {
+    if (forecast_make(report_scratch(r), res, &forecast) != STATUS_OK) {
         j->failed = true;
         return;
     }
     json_begin(j, "compatibility", '{');
     for (unsigned bit = 0; bit < PEER_COUNT; bit++)
-        json_line(j, peer_name(bit), peer_json(j, stops, bit));
+        json_line(j, peer_name(bit), peer_json(j, &forecast.peers[bit]));
     json_end(j, '}');
 }
 
@@ -153,6 +150,8 @@ void check_json(struct report *r, const struct check_result *res)
     element_begin(r);
     element_path(r, img->path);
     element_u64(r, "size", img->file_size);
+    if (img->host.journal != NULL)
+        element_text(r, "journal", img->host.journal);
     element_text(r, "verdict", verdict_name(res->verdict));
     element_bool(r, "complete", res->complete);
     json_node(j, "facts", facts_json(j, img));
@@ -165,6 +164,6 @@ void check_json(struct report *r, const struct check_result *res)
     json_node(j, "suppressed", suppressed_json(j, res));
     json_node(j, "limits", limits_json(j, res));
     put_compatibility(r, res);
-    json_line(j, "sandbox", element_sandbox(j));
+    json_line(j, "sandbox", element_sandbox(r));
     element_end(r);
 }

@@ -4,8 +4,6 @@
  * handed over as raw text. A failed allocation is remembered in the stream instead of being tested at every call: the
  * command asks once, at the end.
  */
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "report/json.h"
@@ -50,36 +48,67 @@ void json_put_bool(struct json *j, cJSON *to, const char *key, bool v)
     json_put(j, to, key, cJSON_CreateBool(v));
 }
 
+/* Raw text of len bytes, to be filled in by the caller. NULL when out of memory. */
+static cJSON *raw_node(size_t len, char **ret_text)
+{
+    cJSON *n = len < SIZE_MAX ? cJSON_CreateNull() : NULL;
+    char *text = n != NULL ? (char *)cJSON_malloc(len + 1) : NULL;
+
+    if (text == NULL) {
+        cJSON_Delete(n);
+        return NULL;
+    }
+    text[len] = '\0';
+    n->type = cJSON_Raw;
+    n->valuestring = text; /* cJSON_Delete() frees it */
+    *ret_text = text;
+    return n;
+}
+
+/* prefix, the digits of v, suffix. */
+static void put_digits(struct json *j, cJSON *to, const char *key, const char *prefix, uint64_t v, unsigned base,
+                       const char *suffix)
+{
+    char digits[20], *text = NULL;
+    size_t at = sizeof(digits), before = strlen(prefix), behind = strlen(suffix);
+
+    do {
+        digits[--at] = "0123456789abcdef"[v % base];
+        v /= base;
+    } while (v != 0);
+    size_t len = sizeof(digits) - at;
+    cJSON *n = raw_node(before + len + behind, &text);
+    if (n != NULL) {
+        memcpy(text, prefix, before);
+        memcpy(text + before, digits + at, len);
+        memcpy(text + before + len, suffix, behind);
+    }
+    json_put(j, to, key, n);
+}
+
 void json_put_u64(struct json *j, cJSON *to, const char *key, uint64_t v)
 {
-    char digits[24];
-
-    (void)snprintf(digits, sizeof(digits), "%" PRIu64, v);
-    json_put(j, to, key, cJSON_CreateRaw(digits));
+    put_digits(j, to, key, "", v, 10, "");
 }
 
 void json_put_i64(struct json *j, cJSON *to, const char *key, int64_t v)
 {
-    char digits[24];
-
-    (void)snprintf(digits, sizeof(digits), "%" PRId64, v);
-    json_put(j, to, key, cJSON_CreateRaw(digits));
+    put_digits(j, to, key, v < 0 ? "-" : "", v < 0 ? -(uint64_t)v : (uint64_t)v, 10, "");
 }
 
 void json_put_hex(struct json *j, cJSON *to, const char *key, uint64_t v)
 {
-    char digits[24];
-
-    (void)snprintf(digits, sizeof(digits), "\"0x%" PRIx64 "\"", v);
-    json_put(j, to, key, cJSON_CreateRaw(digits));
+    put_digits(j, to, key, "\"0x", v, 16, "\"");
 }
 
 void json_put_bytes(struct json *j, cJSON *to, const char *key, const char *s, size_t len)
 {
-    char *escaped = json_escape(s, len, NULL);
+    char *text = NULL;
+    cJSON *n = raw_node(json_escaped_len(s, len), &text);
 
-    json_put(j, to, key, escaped != NULL ? cJSON_CreateRaw(escaped) : NULL);
-    free(escaped);
+    if (n != NULL)
+        json_escape_to(s, len, text, NULL);
+    json_put(j, to, key, n);
 }
 
 void json_put_text(struct json *j, cJSON *to, const char *key, const char *s)

@@ -1,101 +1,213 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Containers are opened and closed one by one, trees are printed in between and deleted. cJSON indents with tabs from
- * level 0; inside its output a raw tab or line feed is always layout (in strings they are escaped), so both can be
- * turned into our indentation without parsing.
+ * Containers are opened and closed one by one, trees are printed in between and deleted. Everything goes through a
+ * small buffer on the stack: a report is thousands of short pieces, and each call of stdio costs more than such a
+ * piece.
  */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/json.h"
 
-static void indent(const struct json *j)
+enum { TREE_DEPTH_MAX = 16 }; /* of what is built here; deeper is a mistake of ours */
+
+struct writer {
+    FILE *out;
+    size_t len;
+    char buf[1000];
+};
+
+static void flush(struct writer *w)
 {
-    for (unsigned i = 0; i < j->depth; i++)
-        (void)fputs("  ", j->out);
+    (void)fwrite(w->buf, 1, w->len, w->out);
+    w->len = 0;
+}
+
+static void put_bytes(struct writer *w, const char *s, size_t len)
+{
+    if (len > sizeof(w->buf) - w->len)
+        flush(w);
+    if (len > sizeof(w->buf)) {
+        (void)fwrite(s, 1, len, w->out);
+        return;
+    }
+    memcpy(w->buf + w->len, s, len);
+    w->len += len;
+}
+
+static void put_char(struct writer *w, char c)
+{
+    put_bytes(w, &c, 1);
+}
+
+static void indent(struct writer *w, unsigned depth)
+{
+    for (unsigned i = 0; i < depth; i++)
+        put_bytes(w, "  ", 2);
+}
+
+/* Keys are ours: nothing in them needs escaping. */
+static void put_key(struct writer *w, const char *key, bool pretty)
+{
+    put_char(w, '"');
+    put_bytes(w, key, strlen(key));
+    put_bytes(w, "\": ", pretty ? 3 : 2);
 }
 
 /* Comma, line and key in front of a member. */
-static void lead(struct json *j, const char *key)
+static void lead(struct json *j, struct writer *w, const char *key)
 {
     if (j->depth > 0) {
         if (j->filled[j->depth])
-            (void)fputc(',', j->out);
+            put_char(w, ',');
         j->filled[j->depth] = true;
         if (j->pretty) {
-            (void)fputc('\n', j->out);
-            indent(j);
+            put_char(w, '\n');
+            indent(w, j->depth);
         }
     }
     if (key != NULL)
-        (void)fprintf(j->out, j->pretty ? "\"%s\": " : "\"%s\":", key);
+        put_key(w, key, j->pretty);
 }
 
 void json_begin(struct json *j, const char *key, char bracket)
 {
+    struct writer w;
+
     assert(j->depth + 1 < JSON_DEPTH_MAX);
-    lead(j, key);
-    (void)fputc(bracket, j->out);
+    w.out = j->out;
+    w.len = 0;
+    lead(j, &w, key);
+    put_char(&w, bracket);
+    flush(&w);
     j->depth++;
     j->filled[j->depth] = false;
 }
 
 void json_end(struct json *j, char bracket)
 {
+    struct writer w;
+
     assert(j->depth > 0);
+    w.out = j->out;
+    w.len = 0;
     bool filled = j->filled[j->depth];
     j->depth--;
     if (j->pretty && filled) {
-        (void)fputc('\n', j->out);
-        indent(j);
+        put_char(&w, '\n');
+        indent(&w, j->depth);
     }
-    (void)fputc(bracket, j->out);
+    put_char(&w, bracket);
     if (j->depth == 0)
-        (void)fputc('\n', j->out);
+        put_char(&w, '\n');
+    flush(&w);
 }
 
-static void write_indented(const struct json *j, const char *text)
+/* A number, or a string that was never made ours; false when out of memory. */
+static bool put_foreign(struct writer *w, const cJSON *item)
 {
-    bool after_colon = false;
+    char *text = cJSON_PrintUnformatted(item);
 
-    for (const char *p = text; *p != '\0';) {
-        size_t plain = strcspn(p, "\t\n");
+    if (text != NULL)
+        put_bytes(w, text, strlen(text));
+    cJSON_free(text);
+    return text != NULL;
+}
 
-        (void)fwrite(p, 1, plain, j->out);
-        if (plain > 0)
-            after_colon = p[plain - 1] == ':';
-        p += plain;
-        if (*p == '\n') {
-            (void)fputc('\n', j->out);
-            indent(j);
-            after_colon = false;
-        } else if (*p == '\t') {
-            (void)fputs(after_colon ? " " : "  ", j->out);
+static bool put_leaf(struct writer *w, const cJSON *item)
+{
+    switch (item->type & 0xff) {
+    case cJSON_Raw:
+        put_bytes(w, item->valuestring, strlen(item->valuestring));
+        return true;
+    case cJSON_NULL:
+        put_bytes(w, "null", 4);
+        return true;
+    case cJSON_True:
+        put_bytes(w, "true", 4);
+        return true;
+    case cJSON_False:
+        put_bytes(w, "false", 5);
+        return true;
+    default:
+        return put_foreign(w, item);
+    }
+}
+
+/*
+ * The tree below node, which is printed at `depth`. Members of objects stand on lines of their own when indented, items
+ * of arrays one behind the other. False when something could not be printed.
+ */
+static bool put_tree(struct writer *w, const cJSON *node, unsigned depth, bool indented)
+{
+    const cJSON *open[TREE_DEPTH_MAX]; /* the containers around item */
+    unsigned level = 0;
+    bool ok = true;
+
+    for (const cJSON *item = node;;) {
+        bool inside = level > 0, container = cJSON_IsObject(item) || cJSON_IsArray(item);
+
+        if (inside && cJSON_IsObject(open[level - 1])) {
+            if (indented)
+                indent(w, depth + level);
+            put_key(w, item->string, indented);
         }
-        if (*p != '\0')
-            p++;
+        if (container) {
+            assert(level < TREE_DEPTH_MAX);
+            put_char(w, cJSON_IsObject(item) ? '{' : '[');
+            if (indented && cJSON_IsObject(item)) {
+                put_char(w, '\n');
+            }
+            open[level++] = item;
+            if (item->child != NULL) {
+                item = item->child;
+                continue;
+            }
+            item = NULL;
+        } else {
+            ok = put_leaf(w, item) && ok;
+        }
+        /* Ends what is complete, and goes on to what follows. */
+        for (;;) {
+            if (item != NULL) {
+                if (level == 0)
+                    return ok;
+                bool object = cJSON_IsObject(open[level - 1]);
+                if (item->next != NULL)
+                    put_bytes(w, ", ", indented && !object ? 2 : 1);
+                if (indented && object)
+                    put_char(w, '\n');
+                if (item->next != NULL) {
+                    item = item->next;
+                    break;
+                }
+            }
+            item = open[--level];
+            if (indented && cJSON_IsObject(item))
+                indent(w, depth + level);
+            put_char(w, cJSON_IsObject(item) ? '}' : ']');
+        }
     }
 }
 
 static void write_node(struct json *j, const char *key, cJSON *node, bool indented)
 {
-    char *text = NULL;
+    struct writer w;
 
-    if (node != NULL)
-        text = indented ? cJSON_Print(node) : cJSON_PrintUnformatted(node);
-    cJSON_Delete(node);
-    if (text == NULL) {
+    if (node == NULL) {
         j->failed = true;
         return;
     }
-    lead(j, key);
-    if (indented)
-        write_indented(j, text);
-    else
-        (void)fputs(text, j->out);
-    cJSON_free(text);
+    w.out = j->out;
+    w.len = 0;
+    lead(j, &w, key);
+    if (!put_tree(&w, node, j->depth, indented))
+        j->failed = true;
     if (j->depth == 0)
-        (void)fputc('\n', j->out);
+        put_char(&w, '\n');
+    flush(&w);
+    cJSON_Delete(node);
 }
 
 void json_node(struct json *j, const char *key, cJSON *node)

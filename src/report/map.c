@@ -83,6 +83,9 @@ static void extent_line(struct map *m, const struct guest_extent *e)
         line_json(m->lines, e);
         LINES_LITERAL(m->lines, "\n");
         break;
+    case REPORT_SARIF:
+    case REPORT_HTML:
+        break;
     }
 }
 

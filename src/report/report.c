@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "report/element.h"
+#include "report/html.h"
 #include "report/out.h"
+#include "report/sarif.h"
 
 void element_envelope(struct report *r)
 {
@@ -66,6 +68,17 @@ void element_null(struct report *r, const char *key)
     json_line(&r->json, key, cJSON_CreateNull());
 }
 
+void element_error(struct report *r, const char *error)
+{
+    cJSON *o;
+
+    if (error == NULL)
+        return;
+    o = json_object(&r->json);
+    json_put_text(&r->json, o, "message", error);
+    json_node(&r->json, "error", o);
+}
+
 void element_path(struct report *r, const char *path)
 {
     bool lossy = false;
@@ -77,14 +90,23 @@ void element_path(struct report *r, const char *path)
         element_bool(r, "path_lossy", true);
 }
 
-/* What confined this process while it read the image: nothing. */
-cJSON *element_sandbox(struct json *j)
+/* What confined this process while it read the image. */
+cJSON *element_sandbox(struct report *r)
 {
-    cJSON *o = json_object(j);
+    cJSON *o = json_object(&r->json);
 
-    json_put_u64(j, o, "landlock_abi", 0);
-    json_put_bool(j, o, "seccomp", false);
+    json_put_u64(&r->json, o, "landlock_abi", (uint64_t)r->landlock_abi);
+    json_put_bool(&r->json, o, "seccomp", r->seccomp);
     return o;
+}
+
+static enum status begin_or_free(struct report *r, enum status st)
+{
+    if (st != STATUS_OK) {
+        arena_destroy(r->scratch);
+        r->scratch = NULL;
+    }
+    return st;
 }
 
 enum status report_begin(struct report *r, const char *list)
@@ -92,13 +114,17 @@ enum status report_begin(struct report *r, const char *list)
     r->scratch = arena_create(SCRATCH_BUDGET);
     if (r->scratch == NULL)
         return STATUS_NO_MEMORY;
-    r->json = json_to(r->out, r->format == REPORT_JSON);
+    r->json = json_to(r->out, r->format == REPORT_JSON || r->format == REPORT_SARIF);
     r->in_list = list != NULL && r->format == REPORT_JSON;
     if (r->in_list) {
         json_begin(&r->json, NULL, '{');
         element_envelope(r);
         json_begin(&r->json, list, '[');
     }
+    if (r->format == REPORT_SARIF)
+        return begin_or_free(r, sarif_begin(r));
+    if (r->format == REPORT_HTML)
+        return begin_or_free(r, html_begin(r));
     return STATUS_OK;
 }
 
@@ -119,8 +145,19 @@ static void text_summary(struct report *r)
     out_printf(r, "\n");
 }
 
+bool report_is_whole(const struct report *r)
+{
+    return !r->json.failed && arena_status(r->scratch) == STATUS_OK;
+}
+
 enum status report_end(struct report *r)
 {
+    enum status st = STATUS_OK;
+
+    if (r->sarif != NULL)
+        st = sarif_end(r);
+    if (r->html != NULL)
+        st = html_end(r);
     if (r->in_list) {
         json_end(&r->json, ']');
         json_end(&r->json, '}');
@@ -131,10 +168,11 @@ enum status report_end(struct report *r)
     if (r->format == REPORT_TEXT && judged > r->unopened && judged > 1)
         text_summary(r);
 
-    enum status st = arena_status(r->scratch);
+    if (!report_is_whole(r))
+        st = STATUS_NO_MEMORY;
     arena_destroy(r->scratch);
     r->scratch = NULL;
-    return r->json.failed ? STATUS_NO_MEMORY : st;
+    return st;
 }
 
 void report_unopened(struct report *r, const char *path, const char *message)
@@ -144,6 +182,14 @@ void report_unopened(struct report *r, const char *path, const char *message)
     r->unopened++;
     if (r->format == REPORT_TEXT)
         return; /* the message went to standard error */
+    if (r->format == REPORT_SARIF) {
+        sarif_unopened(r, path, message);
+        return;
+    }
+    if (r->format == REPORT_HTML) {
+        html_unopened(r, path, message);
+        return;
+    }
     element_begin(r);
     element_path(r, path);
     element_null(r, "size");
@@ -161,7 +207,7 @@ void report_unopened(struct report *r, const char *path, const char *message)
     json_line(j, "suppressed", json_object(j));
     json_line(j, "limits", json_array(j));
     element_null(r, "compatibility");
-    json_line(j, "sandbox", element_sandbox(j));
+    json_line(j, "sandbox", element_sandbox(r));
     json_put_text(j, error, "message", message);
     json_node(j, "error", error);
     element_end(r);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reports: views over a checked image, or over its model alone, as text for people or JSON for programs. Nothing here
- * judges, opens or reads a file; the same input gives the same bytes. Write errors stay in `out` (ferror()): who opened
- * it looks there once, at the end.
+ * Reports: views over a checked image, or over its model alone, as text or a page for people, JSON or SARIF for
+ * programs. Nothing here judges, opens or reads a file; the same input gives the same bytes. Write errors stay in `out`
+ * (ferror()): who opened it looks there once, at the end.
  */
 #ifndef VHDXRAY_REPORT_REPORT_H
 #define VHDXRAY_REPORT_REPORT_H
@@ -21,28 +21,38 @@ static const char TOOL_NAME[] = "vhdxray";
 static const char TOOL_VERSION[] = "0.1.0";
 static const char REPORT_SCHEMA_VERSION[] = "1.0";
 
-enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_JSONL };
+/* SARIF and HTML are forms of report_check() alone. */
+enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_JSONL, REPORT_SARIF, REPORT_HTML };
 enum { REPORT_VERDICTS = VERDICT_UNREADABLE + 1 };
 
 struct report {
     FILE *out;
     enum report_format format;
-    bool color;   /* text: severities and verdicts in colour */
-    bool quiet;   /* text: verdict lines only */
-    bool verbose; /* text: infos in full */
+    bool color;       /* text: severities and verdicts in colour */
+    bool quiet;       /* text: verdict lines only */
+    bool verbose;     /* text: infos in full */
+    unsigned width;   /* text: columns of the terminal, lines are broken there; 0: they are not */
+    int landlock_abi; /* what confines the process: JSON `sandbox` */
+    bool seccomp;
+    int exit_code; /* SARIF: of the program; set it before report_end() */
     /* Kept by the report. */
     struct json json;
     bool in_list;
     struct arena *scratch;
+    struct sarif *sarif;
+    struct html *html;
     uint64_t images, unopened, verdicts[REPORT_VERDICTS];
 };
 
 /*
  * Around everything. list: key of the JSON array that holds what follows ("images"); NULL when there is no such array.
- * begin fails with STATUS_NO_MEMORY; end says whether something is missing in what was printed.
+ * begin fails with STATUS_NO_MEMORY; end says whether something is missing in what was printed: STATUS_NO_MEMORY, or
+ * STATUS_IO when a temporary file of ours failed.
  */
 enum status report_begin(struct report *r, const char *list);
 enum status report_end(struct report *r);
+/* Nothing was left out so far for want of memory. */
+bool report_is_whole(const struct report *r);
 
 /* One image each. */
 void report_check(struct report *r, const struct check_result *res);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One checked image for people: the verdict, what the image is, then each finding with what is wrong, where, what it
- * means for the guest's data and the next safe step; at the end what was looked at and what was not. Findings of one
- * rule stand together: the first is told in full, the others only where they differ.
+ * means for the guest's data and the next safe step; at the end the log, who opens the file, what was looked at and
+ * what was not. The order is that of the HTML page. Findings of one rule stand together: the first is told in full, the
+ * others only where they differ.
  */
 #include <ctype.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "check/forecast.h"
 #include "format/layout.h"
 #include "report/check.h"
 #include "report/element.h"
@@ -36,81 +37,30 @@ static void verdict_line(struct report *r, const struct check_result *res)
 
 /* ---- one finding ---- */
 
-/*
- * A structure for people, and what its index counts; the second word is left out with the index. Region tables have two
- * kinds of index (copy, entry), so there the file offset alone says where.
- */
-static const struct {
-    const char *name, *item;
-} place_words[] = {
-    [STRUCTURE_FILE] = {"file", NULL},
-    [STRUCTURE_FILE_ID] = {"file identifier", NULL},
-    [STRUCTURE_HEADER] = {"header", ""},
-    [STRUCTURE_REGION_TABLE] = {"region table", NULL},
-    [STRUCTURE_METADATA] = {"metadata", " entry"},
-    [STRUCTURE_BAT] = {"BAT", " entry"},
-    [STRUCTURE_SECTOR_BITMAP] = {"sector bitmap", " of chunk"},
-    [STRUCTURE_LOG] = {"log", " sector"},
-    [STRUCTURE_PARENT_LOCATOR] = {"parent locator", " pair"},
-    [STRUCTURE_CHAIN] = {"chain", " link"},
-    [STRUCTURE_PAYLOAD] = {"payload", " block"},
-};
-
-static const char *place_text(struct arena *a, const struct finding *f, bool two_views)
-{
-    struct text t = text_in(a);
-
-    text_add(&t, place_words[f->at.structure].name);
-    if (f->at.index >= 0 && place_words[f->at.structure].item != NULL)
-        text_addf(&t, "%s %" PRId64, place_words[f->at.structure].item, f->at.index);
-    text_addf(&t, ", file offset 0x%" PRIx64, f->at.off);
-    if (f->at.len > 0)
-        text_addf(&t, ", %s", text_size(a, f->at.len));
-    if (f->has_guest_range)
-        text_addf(&t, "; guest offset 0x%" PRIx64 ", %s", f->guest_off, text_size(a, f->guest_len));
-    if (two_views && f->view == VIEW_STORED)
-        text_add(&t, "; as stored, before the log is replayed");
-    return text_str(&t);
-}
+enum { LABEL_COLUMN = 9, DETAIL_COLUMN = 17 };
 
 static void detail(struct report *r, const char *label, const char *s)
 {
     if (s[0] == '\0')
         return;
-    out_printf(r, "         ");
-    out_paint(r, PAINT_DIM, label, 7);
+    out_printf(r, "%*s", LABEL_COLUMN, "");
+    out_paint(r, PAINT_DIM, label, DETAIL_COLUMN - LABEL_COLUMN - 1);
     out_printf(r, " ");
-    out_safe(r, s);
+    out_wrapped(r, DETAIL_COLUMN, DETAIL_COLUMN, s);
     out_printf(r, "\n");
 }
 
-static void head_line(struct report *r, const struct finding *f, const char *text)
+static unsigned head_column(const struct finding *f)
 {
-    out_paint(r, severity_paint(f->severity), severity_name(f->severity), 8);
-    out_printf(r, " %s  ", f->rule->id);
-    out_safe(r, text);
+    return LABEL_COLUMN + (unsigned)strlen(f->rule->id) + 2;
 }
 
-/*
- * The path in the place of the word FILE. In a text that holds a command line only when a shell would read the path as one
- * word; else the word stays, and the reader quotes the path.
- */
-static const char *next_text(struct arena *a, const struct image *img, const struct finding *f)
+/* Without the end of the line. */
+static void head_line(struct report *r, const struct finding *f, const char *text)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+,:@%/=";
-    const char *next = finding_next_text(f);
-    bool is_plain = img->path[0] != '-' && img->path[strspn(img->path, plain)] == '\0';
-    struct text t = text_in(a);
-
-    if (strstr(next, "vhdxray ") != NULL && !is_plain)
-        return next;
-    for (const char *at; (at = strstr(next, " FILE")) != NULL;) {
-        text_add_bytes(&t, next, (size_t)(at - next));
-        next = at + 5;
-        text_addf(&t, " %s", *next == '\0' || strchr(" ,;.)", *next) != NULL ? img->path : "FILE");
-    }
-    text_add(&t, next);
-    return text_str(&t);
+    out_paint(r, severity_paint(f->severity), severity_name(f->severity), LABEL_COLUMN - 1);
+    out_printf(r, " %s  ", f->rule->id);
+    out_wrapped(r, head_column(f), head_column(f), text);
 }
 
 static void full_finding(struct report *r, const struct image *img, const struct finding *f)
@@ -119,10 +69,10 @@ static void full_finding(struct report *r, const struct image *img, const struct
 
     head_line(r, f, f->rule->title);
     out_printf(r, "\n");
-    detail(r, "where", place_text(a, f, img->replayed));
+    detail(r, "where", finding_place_text(a, img, f));
     detail(r, "found", f->message);
     detail(r, "means", finding_means_text(f));
-    detail(r, "next", next_text(a, img, f));
+    detail(r, "next", finding_next_step(a, img, f));
     detail(r, "spec", text_format(a, "%s; vhdxray explain %s", rule_spec_text(a, f->rule), f->rule->id));
 }
 
@@ -131,25 +81,36 @@ static void further_finding(struct report *r, const struct image *img, const str
 {
     struct arena *a = report_scratch(r);
 
-    detail(r, "also", place_text(a, f, img->replayed));
+    detail(r, "also", finding_place_text(a, img, f));
     detail(r, "", f->message);
     if (strcmp(finding_means_text(f), finding_means_text(first)) != 0)
         detail(r, "means", finding_means_text(f));
     if (strcmp(finding_next_text(f), finding_next_text(first)) != 0)
-        detail(r, "next", next_text(a, img, f));
+        detail(r, "next", finding_next_step(a, img, f));
 }
 
-/* Infos of one rule on one line, with a hint when there is something to run. */
+/* Infos of one rule on one line, with a hint when there is something to run: a command is never broken, to be copied.
+ */
 static void info_line(struct report *r, const struct image *img, const struct finding *f, uint64_t count)
 {
-    const char *next = next_text(report_scratch(r), img, f);
+    enum { GAP = 5 };
+    struct arena *a = report_scratch(r);
+    const char *next = finding_next_step(a, img, f);
+    struct text t = text_in(a);
 
-    head_line(r, f, count == 1 ? f->message : f->rule->title);
+    text_add(&t, count == 1 ? f->message : f->rule->title);
     if (count > 1)
-        out_printf(r, " (%s times; -v lists them)", group_digits(r->scratch, count));
+        text_addf(&t, " (%s times; -v lists them)", group_digits(a, count));
+    head_line(r, f, text_str(&t));
     if (strncmp(next, "vhdxray ", 8) == 0) {
-        out_printf(r, "     ");
-        out_safe(r, next);
+        bool own_line = r->width > 0 && head_column(f) + t.len + GAP + strlen(next) > r->width;
+        bool command = next[strcspn(next, ":;,")] == '\0';
+
+        out_printf(r, own_line ? "\n%*s" : "%*s", own_line ? (int)head_column(f) : GAP, "");
+        if (own_line && !command)
+            out_wrapped(r, head_column(f), head_column(f), next);
+        else
+            out_safe(r, next);
     }
     out_printf(r, "\n");
 }
@@ -158,8 +119,7 @@ static void info_line(struct report *r, const struct image *img, const struct fi
 static void finding_group(struct report *r, const struct check_result *res, uint64_t first, uint64_t end)
 {
     const struct finding *f = res->findings[first];
-    const struct rule_result *rule = &res->rules[rule_index(f->rule)];
-    uint64_t unlisted = rule->count - rule->kept;
+    uint64_t unlisted = finding_group_unlisted(res, first);
 
     if (f->severity == SEVERITY_INFO && !r->verbose) {
         info_line(r, res->image, f, end - first + unlisted);
@@ -180,106 +140,121 @@ static void all_findings(struct report *r, const struct check_result *res)
     uint64_t end;
 
     for (uint64_t i = 0; i < res->finding_count; i = end) {
-        const struct finding *f = res->findings[i];
-        for (end = i + 1; end < res->finding_count; end++) {
-            if (res->findings[end]->rule != f->rule || res->findings[end]->severity != f->severity)
-                break;
-        }
+        end = finding_group_end(res, i);
         finding_group(r, res, i, end);
     }
 }
 
-/* ---- what was covered ---- */
+/* ---- what else there is to say ---- */
 
-static void structures_covered(struct report *r, const struct image *img)
+enum { TAIL_INDENT = 2 };
+
+static void tail_line(struct report *r, const struct text *t)
 {
+    out_wrapped(r, 0, TAIL_INDENT, text_str(t));
+    out_printf(r, "\n");
+}
+
+/* What lies in the log; nothing when nothing does. */
+static void log_line(struct report *r, const struct check_result *res)
+{
+    const struct log_scan *s = &res->image->log;
     struct arena *a = report_scratch(r);
+    struct text t = text_in(a);
+    uint64_t invalid = s->entry_count - s->valid_live - s->valid_stale;
+
+    if (s->entry_count == 0)
+        return;
+    text_addf(&t, "log: %s %s", group_digits(a, s->entry_count), s->entry_count == 1 ? "entry" : "entries");
+    text_addf(&t, ", %s to replay", group_digits(a, s->has_active ? s->active_count : 0));
+    if (s->valid_stale > 0)
+        text_addf(&t, ", %s of earlier sessions", group_digits(a, s->valid_stale));
+    if (invalid > 0)
+        text_addf(&t, ", %s not valid", group_digits(a, invalid));
+    tail_line(r, &t);
+}
+
+static void add_reasons(struct text *t, const struct forecast_peer *peer)
+{
+    enum { NAMED = 3 };
+
+    for (uint32_t i = 0; i < peer->count && i < NAMED; i++)
+        text_addf(t, "%s%s", i == 0 ? " (" : ", ", peer->because[i]);
+    if (peer->count > NAMED)
+        text_addf(t, " and %u more", (unsigned)(peer->count - NAMED));
+    text_add(t, ")");
+}
+
+/* "forecast: opened by QEMU, VirtualBox; refused by Hyper-V (VHDX-BAT-016)". */
+static void forecast_line(struct report *r, const struct check_result *res)
+{
+    struct text t = text_in(r->scratch);
+    const char *gap = " opened by ";
+    struct forecast forecast;
+
+    if (forecast_make(r->scratch, res, &forecast) != STATUS_OK)
+        return;
+    text_add(&t, res->complete ? "forecast:" : "forecast, as far as was looked:");
+    for (unsigned bit = 0; bit < PEER_COUNT; bit++) {
+        if (forecast.peers[bit].count > 0)
+            continue;
+        text_addf(&t, "%s%s", gap, peer_title(bit));
+        gap = ", ";
+    }
+    gap = gap[0] == ',' ? "; refused by " : " refused by ";
+    for (unsigned bit = 0; bit < PEER_COUNT; bit++) {
+        if (forecast.peers[bit].count == 0)
+            continue;
+        text_addf(&t, "%s%s", gap, peer_title(bit));
+        add_reasons(&t, &forecast.peers[bit]);
+        gap = ", ";
+    }
+    tail_line(r, &t);
+}
+
+static void add_structures(struct arena *a, struct text *t, const struct image *img)
+{
     const struct view *v = img->main;
     uint64_t headers = (img->headers[0].got > 0) + (uint64_t)(img->headers[1].got > 0);
     uint64_t tables = (v->regions[0].got > 0) + (uint64_t)(v->regions[1].got > 0);
 
-    out_printf(r, "looked at: %s, %s", count_noun(a, headers, "header"), count_noun(a, tables, "region table"));
+    text_addf(t, "looked at: %s, %s", count_noun(a, headers, "header"), count_noun(a, tables, "region table"));
     if (v->metadata.absence == ABSENT_NOT)
-        out_printf(r, ", %s", count_noun(a, v->metadata.table.usable_count, "metadata item"));
+        text_addf(t, ", %s", count_noun(a, v->metadata.table.usable_count, "metadata item"));
     if (img->log.scanned)
-        out_printf(r, ", %s", count_noun(a, img->log.len / LOG_SECTOR_LEN, "log sector"));
+        text_addf(t, ", %s", count_noun(a, img->log.len / LOG_SECTOR_LEN, "log sector"));
     if (v->survey != NULL)
-        out_printf(r, ", %s BAT %s", group_digits(a, v->bat.walk_entries),
-                   v->bat.walk_entries == 1 ? "entry" : "entries");
+        text_addf(t, ", %s BAT %s", group_digits(a, v->bat.walk_entries),
+                  v->bat.walk_entries == 1 ? "entry" : "entries");
     if (img->parent != NULL && img->parent->state == PARENT_FOUND)
-        out_printf(r, ", the parent");
+        text_add(t, ", the parent");
 }
 
-/* "212 rules, 17 not evaluated (12 no parent given, 5 no valid region table)". */
-static void rules_covered(struct report *r, const struct check_result *res)
+/* "212 rules, 17 not evaluated (12: no parent given, 5: no valid region table)". */
+static void coverage_line(struct report *r, const struct check_result *res)
 {
     struct arena *a = report_scratch(r);
-    uint32_t missing = 0;
-    const char *gap = " (";
+    struct text t = text_in(a);
+    struct unevaluated *reasons = NULL;
+    uint32_t count = unevaluated_reasons(r, res, &reasons), missing = rule_count() - res->evaluated;
 
-    for (uint32_t i = 0; i < rule_count(); i++)
-        missing += res->rules[i].outcome == RULE_NOT_EVALUATED;
-    out_printf(r, "; %s", count_noun(a, rule_count(), "rule"));
-    if (missing == 0) {
-        out_printf(r, ", all evaluated\n");
-        return;
+    add_structures(a, &t, res->image);
+    if (res->deep)
+        text_add(&t, ", the content of blocks and of free space");
+    text_addf(&t, "; %s", count_noun(a, rule_count(), "rule"));
+    if (missing == 0)
+        text_add(&t, ", all evaluated");
+    else
+        text_addf(&t, ", %s not evaluated", group_digits(a, missing));
+    for (uint32_t i = 0; i < count; i++) {
+        text_add(&t, i == 0 ? " (" : ", ");
+        if (count > 1)
+            text_addf(&t, "%u: ", (unsigned)reasons[i].rules);
+        text_add(&t, reasons[i].reason);
     }
-    out_printf(r, ", %s not evaluated", group_digits(a, missing));
-    for (uint32_t i = 0; i < rule_count(); i++) {
-        const char *reason = res->rules[i].reason;
-        uint32_t same = 0;
-        bool seen = false;
-
-        if (res->rules[i].outcome != RULE_NOT_EVALUATED || reason == NULL)
-            continue;
-        for (uint32_t k = 0; k < rule_count(); k++) {
-            if (res->rules[k].outcome != RULE_NOT_EVALUATED || res->rules[k].reason == NULL ||
-                strcmp(res->rules[k].reason, reason) != 0)
-                continue;
-            seen = seen || k < i;
-            same++;
-        }
-        if (seen)
-            continue;
-        if (same == missing)
-            out_printf(r, " (%s", reason);
-        else
-            out_printf(r, "%s%u: %s", gap, (unsigned)same, reason);
-        gap = ", ";
-    }
-    out_printf(r, gap[0] == ',' ? ")\n" : "\n");
-}
-
-static void refusals(struct report *r, const struct check_result *res)
-{
-    static const char *const names[PEER_COUNT] = {"QEMU", "Hyper-V", "VirtualBox", "7-Zip", "libvhdi"};
-    const unsigned *stops = peers_stopped(r, res);
-    bool any = false;
-
-    for (unsigned bit = 0; bit < PEER_COUNT && stops != NULL; bit++) {
-        uint32_t listed = 0, more = 0;
-
-        for (uint32_t i = 0; i < rule_count(); i++) {
-            if (!(stops[i] >> bit & 1))
-                continue;
-            if (listed == 3) {
-                more++;
-                continue;
-            }
-            if (listed == 0)
-                out_printf(r, "%s%s (%s", any ? "; " : "refused by: ", names[bit], rule_at(i)->id);
-            else
-                out_printf(r, ", %s", rule_at(i)->id);
-            any = true;
-            listed++;
-        }
-        if (more > 0)
-            out_printf(r, " and %u more", (unsigned)more);
-        if (listed > 0)
-            out_printf(r, ")");
-    }
-    if (any)
-        out_printf(r, "\n");
+    if (count > 0)
+        text_add(&t, ")");
+    tail_line(r, &t);
 }
 
 static void counts_line(struct report *r, const struct check_result *res)
@@ -302,13 +277,15 @@ void check_text(struct report *r, const struct check_result *res)
     out_printf(r, "\n");
     all_findings(r, res);
     for (uint32_t i = 0; i < res->limit_count; i++) {
-        out_paint(r, PAINT_ERROR, "limit", 8);
-        out_printf(r, " %s: ", res->limits[i].name);
-        out_safe(r, res->limits[i].message);
+        struct text t = text_in(report_scratch(r));
+
+        out_paint(r, PAINT_ERROR, "limit", LABEL_COLUMN - 1);
+        text_addf(&t, " %s: %s", res->limits[i].name, res->limits[i].message);
+        out_wrapped(r, LABEL_COLUMN - 1, LABEL_COLUMN, text_str(&t));
         out_printf(r, "\n");
     }
-    structures_covered(r, res->image);
-    rules_covered(r, res);
-    refusals(r, res);
+    log_line(r, res);
+    forecast_line(r, res);
+    coverage_line(r, res);
     counts_line(r, res);
 }

@@ -14,7 +14,7 @@ static const char *count_entries(struct arena *a, uint64_t n)
     return text_format(a, "%s %s", group_digits(a, n), n == 1 ? "entry" : "entries");
 }
 
-static const char *log_words(struct arena *a, const struct image *img)
+const char *log_words(struct arena *a, const struct image *img)
 {
     const struct replay *p = &img->replay;
 
@@ -44,20 +44,26 @@ static const char *locator_name(const struct image *img)
     return t != NULL ? t->value : NULL;
 }
 
-static void print_parent(struct report *r, const struct image *img)
+const char *parent_words(struct arena *a, const struct image *img)
 {
     const struct chain_parent *p = img->parent;
+    const char *name = locator_name(img);
 
-    if (img->main->type == DISK_UNKNOWN) {
-        out_printf(r, "unknown");
-    } else if (img->main->type != DISK_DIFFERENCING) {
-        out_printf(r, "none");
-    } else if (p != NULL && p->state == PARENT_FOUND) {
-        out_safe(r, p->path);
-    } else {
-        out_safe(r, locator_name(img) != NULL ? locator_name(img) : "unnamed");
-        out_printf(r, p == NULL || p->state == PARENT_NOT_GIVEN ? " (not given)" : " (not available)");
-    }
+    if (img->main->type == DISK_UNKNOWN)
+        return "unknown";
+    if (img->main->type != DISK_DIFFERENCING)
+        return "none";
+    if (p != NULL && p->state == PARENT_FOUND)
+        return p->path;
+    return text_format(a, "%s (%s)", name != NULL ? name : "unnamed",
+                       p == NULL || p->state == PARENT_NOT_GIVEN ? "not given" : "not available");
+}
+
+const char *type_words(const struct image *img)
+{
+    const char *type = disk_type_name(img->main->type);
+
+    return type != NULL ? type : "of unknown type";
 }
 
 /* "an 8 MiB file", "an 11 GiB file", "an 18.5 GiB file"; "a" before every other number. */
@@ -71,34 +77,33 @@ static const char *article(const char *number)
 void facts_lines(struct report *r, const struct image *img)
 {
     struct arena *a = report_scratch(r);
-    const struct view *v = img->main;
-    const struct metadata *m = &v->metadata;
-    const char *type = disk_type_name(v->type);
+    const struct metadata *m = &img->main->metadata;
+    struct text disk = text_in(a), origin = text_in(a);
 
-    out_printf(r, "  VHDX %s, ", type != NULL ? type : "of unknown type");
+    text_addf(&disk, "VHDX %s, ", type_words(img));
     if (m->have_virtual_disk_size)
-        out_printf(r, "%s guest disk in %s ", text_size(a, m->virtual_disk_size), article(text_size(a, img->file_size)));
-    out_printf(r, "%s file", text_size(a, img->file_size));
+        text_addf(&disk, "%s guest disk in %s ", text_size(a, m->virtual_disk_size),
+                  article(text_size(a, img->file_size)));
+    text_addf(&disk, "%s file", text_size(a, img->file_size));
     if (m->have_file_parameters)
-        out_printf(r, ", %s blocks", text_size(a, m->file_parameters.block_size));
+        text_addf(&disk, ", %s blocks", text_size(a, m->file_parameters.block_size));
     if (m->have_logical_sector_size)
-        out_printf(r, ", sectors %u", (unsigned)m->logical_sector_size);
+        text_addf(&disk, ", sectors %u", (unsigned)m->logical_sector_size);
     if (m->have_logical_sector_size && m->have_physical_sector_size)
-        out_printf(r, "/%u", (unsigned)m->physical_sector_size);
+        text_addf(&disk, "/%u", (unsigned)m->physical_sector_size);
+    if (img->creator != NULL && img->creator[0] != '\0')
+        text_addf(&origin, "written by %s", img->creator);
+    else
+        text_add(&origin, "creator not given");
+    text_addf(&origin, ", log %s, ", log_words(a, img));
+    if (img->main->type != DISK_UNKNOWN && img->main->type != DISK_DIFFERENCING)
+        text_add(&origin, "no parent");
+    else
+        text_addf(&origin, "parent %s", parent_words(a, img));
+    out_printf(r, "  ");
+    out_wrapped(r, 2, 4, text_str(&disk));
     out_printf(r, "\n  ");
-    if (img->creator != NULL && img->creator[0] != '\0') {
-        out_printf(r, "written by ");
-        out_safe(r, img->creator);
-    } else {
-        out_printf(r, "creator not given");
-    }
-    out_printf(r, ", log %s, ", log_words(a, img));
-    if (v->type != DISK_UNKNOWN && v->type != DISK_DIFFERENCING) {
-        out_printf(r, "no parent\n");
-        return;
-    }
-    out_printf(r, "parent ");
-    print_parent(r, img);
+    out_wrapped(r, 2, 4, text_str(&origin));
     out_printf(r, "\n");
 }
 
@@ -265,9 +270,7 @@ static void info_text(struct report *r, const struct image *img)
     row_of(r, "log", "%s", log_words(report_scratch(r), img));
     region_rows(r, v);
     bat_rows(r, v);
-    row(r, "parent");
-    print_parent(r, img);
-    out_printf(r, "\n");
+    row_of(r, "parent", "%s", parent_words(report_scratch(r), img));
     locator_rows(r, img);
 }
 
@@ -279,6 +282,8 @@ void report_info(struct report *r, const struct image *img)
         element_begin(r);
         element_path(r, img->path);
         element_u64(r, "size", img->file_size);
+        if (img->host.journal != NULL)
+            element_text(r, "journal", img->host.journal);
         json_node(&r->json, "facts", facts_json(&r->json, img));
         element_end(r);
     }
