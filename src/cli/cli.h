@@ -11,7 +11,9 @@
 #include "base/arena.h"
 #include "base/status.h"
 #include "check/run.h"
+#include "cli/inputs.h"
 #include "cli/options.h"
+#include "cli/sandbox.h"
 #include "image/image.h"
 #include "io/source.h"
 #include "report/report.h"
@@ -38,7 +40,8 @@ __attribute__((format(printf, 1, 2))) void message(const char *fmt, ...);
 const char *error_text(int error);
 
 extern const struct command command_check, command_info, command_dump, command_log, command_map, command_read,
-    command_export, command_hash, command_compare, command_chain, command_explain, command_rules;
+    command_export, command_hash, command_compare, command_chain, command_carve, command_explain, command_rules,
+    command_create, command_write, command_replay, command_repair, command_undo;
 
 /* ---- output.c ---- */
 
@@ -67,6 +70,11 @@ void output_protect(struct output *out, const char *path);
 bool output_is_input(const struct output *out);
 /* path is removed when a signal ends the program; NULL: nothing is any more. For one file besides the output itself. */
 void output_doom(char *path);
+/* The same for a name in an open folder. */
+void output_doom_at(int dir_fd, char *name);
+void output_undoom(void); /* another process takes care of both */
+/* The last step of output_commit(): the temporary file gets its name. */
+int output_name(struct output *out);
 
 /* ---- session.c ---- */
 
@@ -86,7 +94,8 @@ struct run {
     struct report report;
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
     int *search_fds;
-    int code; /* worst so far */
+    struct inputs inputs; /* opened by run_confine() */
+    int code;             /* worst so far */
 };
 
 /* files: what will be read (NULL: nothing); list: as of report_begin(). EXIT_OK, or a code after a message; then
@@ -97,6 +106,22 @@ int run_end(struct run *run);
 /* The same without output: a file that was to be written does not appear. */
 int run_abandon(struct run *run);
 void run_note(struct run *run, int code);
+
+/* What a command needs after it gave up the rest. */
+struct confinement {
+    unsigned needs;        /* enum sandbox_need bits */
+    struct new_file *file; /* will get its name at the end; NULL: none */
+    const int *dirs;       /* folders whose files are opened later; NULL: those of --search-dir */
+    uint32_t dir_count;
+    int create_dir;        /* SANDBOX_CREATE_BELOW: the folder */
+};
+/*
+ * Opens `files` and all parents that were named, then enters the sandbox: from here on nothing else can be opened. With
+ * an output file the process forks first (attendant.h). EXIT_OK, or a code after a message.
+ */
+int run_confine(struct run *run, const struct words *files, const struct confinement *c);
+/* run_begin() and run_confine() for commands that only read `files`; nothing is open after a failure. */
+int run_begin_confined(struct run *run, const struct options *o, const struct words *files, const char *list);
 
 /* Opens path ("-": standard input) and builds the model. EXIT_OK, or a code with s->message set (nothing is open then).
  */
@@ -110,11 +135,15 @@ int session_parents(const struct session *s);
 void session_close(struct session *s);
 /* A sentence for a status that ended a session. */
 const char *session_status_text(const struct run *run, enum status st);
-/* File list of a command: arguments and --files-from. EXIT_OK, or a code after a message. *ret_text: free() at the end.
- */
-int session_files(const struct options *o, struct words *ret, char **ret_text);
-
-/* The common loop: opens each file, calls one(); what cannot be opened is reported and counts as EXIT_IMPOSSIBLE. */
+/* What is done with each of many images. */
+struct each {
+    bool no_replay, resolve;
+    int (*one)(struct run *run, struct session *s);
+    uint32_t *done; /* counts them, shared with another process; NULL: nobody wants to know */
+};
+/* Opens each file, calls one(); what cannot be opened is reported and counts as EXIT_IMPOSSIBLE. */
+void session_each(struct run *run, const struct words *files, const struct each *e);
+/* A whole command of that kind, from the list of files to the exit code. */
 int for_each_image(const struct options *o, bool no_replay, bool resolve,
                    int (*one)(struct run *run, struct session *s));
 

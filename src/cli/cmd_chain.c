@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/file_list.h"
 #include "image/chain_set.h"
 #include "report/chain.h"
 
@@ -54,32 +55,6 @@ static uint32_t add_file(struct scan *s, const char *path, bool shown)
 
 /* ---- folders ---- */
 
-static bool has_suffix(const char *name, const char *suffix)
-{
-    size_t n = strlen(name), m = strlen(suffix);
-
-    return n > m && strcasecmp(name + n - m, suffix) == 0;
-}
-
-/* Looks at the first bytes of a regular file. Nothing else is opened: that could block or do something. */
-static bool is_disk(int dir_fd, const char *name)
-{
-    struct stat st = {.st_size = 0};
-    char signature[8] = "";
-
-    if (fstatat(dir_fd, name, &st, 0) != 0 || !S_ISREG(st.st_mode))
-        return false;
-    if (has_suffix(name, ".vhdx") || has_suffix(name, ".avhdx"))
-        return true;
-    int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return false;
-    bool is = pread(fd, signature, sizeof(signature), 0) == (ssize_t)sizeof(signature) &&
-              memcmp(signature, "vhdxfile", sizeof(signature)) == 0;
-    close(fd);
-    return is;
-}
-
 static int compare_words(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -104,7 +79,7 @@ static bool list_folder(struct scan *s, const char *path, struct arena *a, struc
             s->code = exit_worst(s->code, EXIT_LIMIT);
             break;
         }
-        if (!is_disk(dirfd(dir), e->d_name))
+        if (!file_is_disk(dirfd(dir), e->d_name))
             continue;
         size_t len = strlen(path);
         const char *full = text_format(a, "%s%s%s", path, len > 0 && path[len - 1] == '/' ? "" : "/", e->d_name);
@@ -146,6 +121,53 @@ static void add_argument(struct scan *s, const char *path)
 
 /* ---- the command ---- */
 
+/* Opens the folders whose files are opened one after the other; true, with *ret_fds for the caller to free. */
+static bool open_folders(const struct options *o, const struct words *files, int **ret_fds, uint32_t *ret_count)
+{
+    const struct words *const lists[2] = {files, &o->search_dirs};
+    int *fds = (int *)reallocarray(NULL, (size_t)files->count + o->search_dirs.count + 1, sizeof(*fds));
+    uint32_t count = 0;
+
+    for (int l = 0; l < 2 && fds != NULL; l++) {
+        for (uint32_t i = 0; i < lists[l]->count; i++) {
+            int fd = open(lists[l]->items[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+            if (fd >= 0)
+                fds[count++] = fd;
+        }
+    }
+    *ret_fds = fds;
+    *ret_count = count;
+    return fds != NULL;
+}
+
+/* Folders are opened again by name; the files that were named as well as theirs are not. */
+static int confine(struct run *run, const struct words *files)
+{
+    struct confinement c = {.needs = 0};
+    struct words plain = {.count = 0};
+    struct stat st = {.st_size = 0};
+    int *fds = NULL;
+    int code = EXIT_OK;
+
+    for (uint32_t i = 0; i < files->count && code == EXIT_OK; i++) {
+        if ((stat(files->items[i], &st) != 0 || !S_ISDIR(st.st_mode)) && !words_add(&plain, files->items[i]))
+            code = EXIT_LIMIT;
+    }
+    if (code == EXIT_OK && !open_folders(run->options, files, &fds, &c.dir_count))
+        code = EXIT_LIMIT;
+    if (code == EXIT_OK) {
+        c.dirs = fds;
+        code = run_confine(run, &plain, &c);
+    } else {
+        message("out of memory");
+    }
+    for (uint32_t i = 0; i < c.dir_count; i++)
+        close(fds[i]);
+    free(fds);
+    free(plain.items);
+    return code;
+}
+
 static int verdict(const struct chain_set *set)
 {
     for (uint32_t i = 0; i < set->count; i++) {
@@ -183,25 +205,25 @@ static void scan_all(struct scan *s, const struct words *files)
 
 static int chain(const struct options *o)
 {
-    struct words files = {.count = 0};
-    char *text = NULL;
+    struct file_list files;
     struct run run;
 
-    int code = session_files(o, &files, &text);
+    int code = file_list_make(o, &files);
     if (code == EXIT_OK)
-        code = run_begin(&run, o, &files, NULL);
+        code = run_begin(&run, o, &files.words, NULL);
+    if (code == EXIT_OK && (code = confine(&run, &files.words)) != EXIT_OK)
+        (void)run_abandon(&run);
     if (code == EXIT_OK) {
         struct scan s = {.run = &run, .set = {.arena = arena_create(o->max_memory)}};
         if (s.set.arena == NULL)
             out_of_memory(&s);
         else
-            scan_all(&s, &files);
+            scan_all(&s, &files.words);
         arena_destroy(s.set.arena);
         run_note(&run, s.code);
         code = run_end(&run);
     }
-    free(files.items);
-    free(text);
+    file_list_free(&files);
     return code;
 }
 
@@ -217,7 +239,7 @@ static const char *const examples[] = {
 
 static const enum option_id options[] = {
     OPT_FORMAT,  OPT_OUTPUT,     OPT_PARENT, OPT_SEARCH_DIR, OPT_NO_REPLAY, OPT_MAX_MEMORY,
-    OPT_TIMEOUT, OPT_FILES_FROM, OPT_COLOR,  OPT_QUIET,      OPT_END,
+    OPT_TIMEOUT, OPT_FILES_FROM, OPT_COLOR,  OPT_QUIET,      OPT_SANDBOX,   OPT_END,
 };
 
 const struct command command_chain = {

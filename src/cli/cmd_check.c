@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `vhdxray check`: every rule over every file. */
 #include "cli/cli.h"
+#include "cli/guest_session.h"
 
 static bool reaches_threshold(const struct check_result *res, enum fail_on threshold)
 {
@@ -17,13 +18,24 @@ static bool reaches_threshold(const struct check_result *res, enum fail_on thres
     return false;
 }
 
+static void show_progress(void *ctx, uint64_t off)
+{
+    struct progress *p = (struct progress *)ctx;
+
+    (void)progress_step(p, off - p->done); /* reads stop by themselves when the time is over */
+}
+
 static int check_one(struct run *run, struct session *s)
 {
-    struct check_options options = {.max_findings = run->options->max_findings};
+    struct check_options options = {.max_findings = run->options->max_findings, .deep = run->options->deep};
     struct check_result *res = NULL;
+    struct progress progress = progress_begin(run, "check", s->source->size);
     int code = EXIT_OK;
 
+    options.progress = show_progress;
+    options.progress_ctx = &progress;
     enum status st = check_run(s->image, &options, image_look_again, &res);
+    progress_end(&progress);
     if (st != STATUS_OK) {
         message("%s: %s", s->path, session_status_text(run, st));
         report_unopened(&run->report, s->path, session_status_text(run, st));
@@ -52,16 +64,23 @@ static const char *const examples[] = {
     "tell what is wrong with it",
     "vhdxray check -f json -o report.json *.vhdx",
     "all of them, for a program",
+    "vhdxray check -f html -o report.html *.vhdx",
+    "a page with maps, to read, print or send",
+    "vhdxray check -f sarif -o report.sarif *.vhdx",
+    "for code scanning",
     "vhdxray check --search-dir . child.avhdx",
     "with its parents, found beside it",
+    "vhdxray check --deep web01.vhdx",
+    "with the content of its blocks and of what nobody owns",
     "curl -s https://example.org/a.vhdx | vhdxray check -",
     "from a pipe",
     NULL,
 };
 
 static const enum option_id options[] = {
-    OPT_FORMAT,     OPT_OUTPUT,  OPT_FAIL_ON,    OPT_PARENT, OPT_SEARCH_DIR, OPT_NO_REPLAY, OPT_MAX_FINDINGS,
-    OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_FILES_FROM, OPT_COLOR,  OPT_QUIET,      OPT_VERBOSE,   OPT_END,
+    OPT_REPORT_FORMAT, OPT_OUTPUT,     OPT_FAIL_ON, OPT_DEEP,       OPT_PARENT,    OPT_SEARCH_DIR, OPT_NO_REPLAY,
+    OPT_MAX_FINDINGS,  OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_FILES_FROM, OPT_RECURSIVE, OPT_SHARD,      OPT_JOBS,
+    OPT_COLOR,         OPT_PROGRESS,   OPT_QUIET,   OPT_VERBOSE,    OPT_SANDBOX,   OPT_END,
 };
 
 const struct command command_check = {

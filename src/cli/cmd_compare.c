@@ -196,7 +196,7 @@ static int compare(const struct options *o)
         message("standard input can be read only once");
         return EXIT_USAGE;
     }
-    int code = run_begin(&run, o, &o->args, NULL);
+    int code = run_begin_confined(&run, o, &o->args, NULL);
     if (code != EXIT_OK)
         return code;
     c.run = &run;
@@ -236,7 +236,7 @@ static const char *const examples[] = {
 
 static const enum option_id options[] = {
     OPT_FORMAT,     OPT_OUTPUT,  OPT_PARENT,   OPT_PARENT_B, OPT_SEARCH_DIR, OPT_NO_REPLAY,
-    OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_PROGRESS, OPT_QUIET,    OPT_END,
+    OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_PROGRESS, OPT_QUIET,    OPT_SANDBOX,    OPT_END,
 };
 
 const struct command command_compare = {

@@ -84,7 +84,7 @@ static int dump(const struct options *o)
     int code = dump_what(o, &what);
     if (code != EXIT_OK)
         return code;
-    code = run_begin(&run, o, &file, NULL);
+    code = run_begin_confined(&run, o, &file, NULL);
     if (code != EXIT_OK)
         return code;
     code = session_open(&run, &s, o->args.items[0], o->no_replay);
@@ -112,7 +112,8 @@ static const char *const examples[] = {
 };
 
 static const enum option_id options[] = {
-    OPT_FORMAT, OPT_OUTPUT, OPT_HEX, OPT_RANGE, OPT_NO_REPLAY, OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_COLOR, OPT_END,
+    OPT_FORMAT,     OPT_OUTPUT,  OPT_HEX,   OPT_RANGE,   OPT_NO_REPLAY,
+    OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_COLOR, OPT_SANDBOX, OPT_END,
 };
 
 const struct command command_dump = {

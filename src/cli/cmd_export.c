@@ -27,6 +27,7 @@ static bool is_read(const struct run *run, const struct guest_session *gs, const
         return false;
     for (const struct image *i = gs->session.image; i != NULL; i = i->parent != NULL ? i->parent->image : NULL)
         hit = hit || same_file(&i->host.info, &st);
+    hit = hit || (stat(o->args.items[0], &other) == 0 && other.st_dev == st.st_dev && other.st_ino == st.st_ino);
     for (uint32_t i = 0; i < o->parents.count; i++)
         hit = hit || (stat(o->parents.items[i], &other) == 0 && other.st_dev == st.st_dev && other.st_ino == st.st_ino);
     if (hit)
@@ -80,9 +81,9 @@ static int export_disk(struct run *run, struct guest_session *gs, struct raw_out
     int code = guest_session_foresee(run, gs, 0, guest_size(gs->guest));
     if (code != EXIT_OK)
         return code;
-    code = raw_output_open(out, path, guest_size(gs->guest), o->force);
+    code = raw_output_resize(out, guest_size(gs->guest));
     if (code != EXIT_OK) {
-        gs->error = "the output could not be opened";
+        gs->error = "the output cannot hold the disk";
         return code;
     }
     code = copy(run, gs, out);
@@ -91,17 +92,28 @@ static int export_disk(struct run *run, struct guest_session *gs, struct raw_out
     if (code == EXIT_OK && is_read(run, gs, path))
         code = EXIT_USAGE; /* it has come to be one meanwhile */
     if (code == EXIT_OK)
-        code = raw_output_commit(out);
-    else
-        raw_output_abandon(out, o->salvage);
-    return exit_worst(code, o->salvage ? guest_session_list(gs) : EXIT_OK);
+        return raw_output_commit(out);
+    raw_output_abandon(out, o->salvage);
+    return code;
+}
+
+/* Everything that is written is opened before anything is looked at. */
+static int confine(struct run *run, const struct words *file, const struct guest_session *gs, struct raw_output *out)
+{
+    const struct options *o = run->options;
+    struct confinement c = {.needs = SANDBOX_WRITE_FILE, .file = &out->file};
+
+    if (is_read(run, gs, o->args.items[1]))
+        return EXIT_USAGE;
+    int code = raw_output_open(out, o->args.items[1], o->force);
+    return code == EXIT_OK ? run_confine(run, file, &c) : code;
 }
 
 static int export(const struct options *o)
 {
     struct words file = {.items = o->args.items, .count = 1};
     const char *path = o->args.items[1];
-    struct guest_session gs;
+    struct guest_session gs = {.guest = NULL};
     struct raw_output out = {.fd = -1};
     struct run run;
 
@@ -116,9 +128,16 @@ static int export(const struct options *o)
     int code = run_begin(&run, o, &file, NULL);
     if (code != EXIT_OK)
         return code;
-    code = guest_session_open(&run, file.items[0], &o->parents, &gs);
+    code = confine(&run, &file, &gs, &out);
+    if (code != EXIT_OK)
+        gs.error = "the output could not be opened";
     if (code == EXIT_OK)
+        code = guest_session_open(&run, file.items[0], &o->parents, &gs);
+    if (code == EXIT_OK) {
         code = export_disk(&run, &gs, &out);
+        code = exit_worst(code, o->salvage ? guest_session_list(&gs) : EXIT_OK);
+    }
+    raw_output_abandon(&out, false);
     report_export(&run.report, &(struct export_report){
                                    .path = file.items[0],
                                    .output = path,
@@ -146,8 +165,8 @@ static const char *const examples[] = {
 };
 
 static const enum option_id options[] = {
-    OPT_FORMAT, OPT_OUTPUT,     OPT_PARENT,  OPT_SEARCH_DIR, OPT_NO_REPLAY, OPT_SALVAGE,
-    OPT_FORCE,  OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_PROGRESS,   OPT_QUIET,     OPT_END,
+    OPT_FORMAT,     OPT_OUTPUT,  OPT_PARENT,   OPT_SEARCH_DIR, OPT_NO_REPLAY, OPT_SALVAGE, OPT_FORCE,
+    OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_PROGRESS, OPT_QUIET,      OPT_SANDBOX,   OPT_END,
 };
 
 const struct command command_export = {

@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "cli/digest.h"
+#include "cli/file_list.h"
 #include "cli/guest_session.h"
 #include "image/guest_walk.h"
 #include "report/guest.h"
@@ -184,24 +185,23 @@ static int hash_one(struct run *run, const char *path)
 
 static int hash(const struct options *o)
 {
-    struct words files = {.count = 0};
-    char *text = NULL;
+    struct file_list files = {.text = NULL};
     struct run run;
 
     int code = digest_set_open(&o->algorithms, &algorithms);
     if (code != EXIT_OK)
         return code;
-    code = session_files(o, &files, &text);
+    code = file_list_make(o, &files);
     if (code == EXIT_OK)
-        code = run_begin(&run, o, &files, "images");
+        code = run_begin_confined(&run, o, &files.words, "images");
     if (code == EXIT_OK) {
-        for (uint32_t i = 0; i < files.count; i++)
-            run_note(&run, hash_one(&run, files.items[i]));
+        run_note(&run, files.code);
+        for (uint32_t i = 0; i < files.words.count; i++)
+            run_note(&run, hash_one(&run, files.words.items[i]));
         code = run_end(&run);
     }
     digest_set_close(&algorithms);
-    free(files.items);
-    free(text);
+    file_list_free(&files);
     return code;
 }
 
@@ -216,8 +216,9 @@ static const char *const examples[] = {
 };
 
 static const enum option_id options[] = {
-    OPT_FORMAT,  OPT_OUTPUT,     OPT_GUEST,   OPT_CONTAINER,  OPT_ALGORITHM, OPT_PARENT, OPT_SEARCH_DIR, OPT_NO_REPLAY,
-    OPT_SALVAGE, OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_FILES_FROM, OPT_PROGRESS,  OPT_QUIET,  OPT_END,
+    OPT_FORMAT,     OPT_OUTPUT,    OPT_GUEST,    OPT_CONTAINER,  OPT_ALGORITHM, OPT_PARENT,
+    OPT_SEARCH_DIR, OPT_NO_REPLAY, OPT_SALVAGE,  OPT_MAX_MEMORY, OPT_TIMEOUT,   OPT_FILES_FROM,
+    OPT_RECURSIVE,  OPT_SHARD,     OPT_PROGRESS, OPT_QUIET,      OPT_SANDBOX,   OPT_END,
 };
 
 const struct command command_hash = {

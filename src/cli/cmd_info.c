@@ -37,8 +37,8 @@ static const char *const examples[] = {
 };
 
 static const enum option_id options[] = {
-    OPT_FORMAT,     OPT_OUTPUT,  OPT_PARENT,     OPT_SEARCH_DIR, OPT_NO_REPLAY,
-    OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_FILES_FROM, OPT_COLOR,      OPT_END,
+    OPT_FORMAT,    OPT_OUTPUT, OPT_PARENT, OPT_SEARCH_DIR, OPT_NO_REPLAY, OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_FILES_FROM,
+    OPT_RECURSIVE, OPT_SHARD,  OPT_JOBS,   OPT_PROGRESS,   OPT_COLOR,     OPT_SANDBOX,    OPT_END,
 };
 
 const struct command command_info = {

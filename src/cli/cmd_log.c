@@ -39,8 +39,8 @@ static const char *const examples[] = {
 };
 
 static const enum option_id options[] = {
-    OPT_PLAN,       OPT_FORMAT, OPT_OUTPUT, OPT_MAX_MEMORY, OPT_TIMEOUT,
-    OPT_FILES_FROM, OPT_COLOR,  OPT_QUIET,  OPT_VERBOSE,    OPT_END,
+    OPT_PLAN, OPT_FORMAT,   OPT_OUTPUT, OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_FILES_FROM, OPT_RECURSIVE, OPT_SHARD,
+    OPT_JOBS, OPT_PROGRESS, OPT_COLOR,  OPT_QUIET,      OPT_VERBOSE, OPT_SANDBOX,    OPT_END,
 };
 
 const struct command command_log = {

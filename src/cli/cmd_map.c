@@ -57,7 +57,7 @@ static int map(const struct options *o)
         message("map: --offset, --length and --salvage are about the guest's disk and do not go with --layout");
         return EXIT_USAGE;
     }
-    int code = run_begin(&run, o, &file, NULL);
+    int code = run_begin_confined(&run, o, &file, NULL);
     if (code != EXIT_OK)
         return code;
     run_note(&run, o->layout ? map_layout(&run, file.items[0]) : map_guest(&run, file.items[0]));
@@ -77,8 +77,8 @@ static const char *const examples[] = {
 };
 
 static const enum option_id options[] = {
-    OPT_FORMAT,     OPT_OUTPUT,    OPT_OFFSET,  OPT_LENGTH,     OPT_LAYOUT,  OPT_PARENT,
-    OPT_SEARCH_DIR, OPT_NO_REPLAY, OPT_SALVAGE, OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_END,
+    OPT_FORMAT,    OPT_OUTPUT,  OPT_OFFSET,     OPT_LENGTH,  OPT_LAYOUT,  OPT_PARENT, OPT_SEARCH_DIR,
+    OPT_NO_REPLAY, OPT_SALVAGE, OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_SANDBOX, OPT_END,
 };
 
 const struct command command_map = {

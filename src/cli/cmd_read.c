@@ -73,7 +73,7 @@ static int read_command(const struct options *o)
             "standard output is a terminal, and a disk is no text: send it to a file or a pipe, to xxd for example");
         return EXIT_USAGE;
     }
-    int code = run_begin(&run, o, &file, NULL);
+    int code = run_begin_confined(&run, o, &file, NULL);
     if (code != EXIT_OK)
         return code;
     code = guest_session_open(&run, file.items[0], &o->parents, &gs);
@@ -94,8 +94,8 @@ static const char *const examples[] = {
 };
 
 static const enum option_id options[] = {
-    OPT_OFFSET,    OPT_LENGTH,  OPT_OUTPUT,     OPT_PARENT,  OPT_SEARCH_DIR,
-    OPT_NO_REPLAY, OPT_SALVAGE, OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_END,
+    OPT_OFFSET,  OPT_LENGTH,     OPT_OUTPUT,  OPT_PARENT,  OPT_SEARCH_DIR, OPT_NO_REPLAY,
+    OPT_SALVAGE, OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_SANDBOX, OPT_END,
 };
 
 const struct command command_read = {

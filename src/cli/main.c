@@ -11,7 +11,8 @@
 
 static const struct command *const commands[] = {
     &command_check, &command_info,    &command_dump,  &command_log,     &command_map,   &command_read, &command_export,
-    &command_hash,  &command_compare, &command_chain, &command_explain, &command_rules, NULL,
+    &command_hash,  &command_compare, &command_chain, &command_carve, &command_explain, &command_rules,
+    &command_create, &command_write, &command_replay, &command_repair, &command_undo, NULL,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) - 1 };
 

@@ -22,6 +22,7 @@ struct option {
 
 static const struct option options[] = {
     {OPT_FORMAT, 'f', "format", "text|json|jsonl", "how the report is written (text)"},
+    {OPT_REPORT_FORMAT, 'f', "format", "text|json|jsonl|sarif|html", "how the report is written (text)"},
     {OPT_OUTPUT, 'o', "output", "FILE", "write the output to FILE, all of it or nothing"},
     {OPT_FAIL_ON, 0, "fail-on", "error|warning|info|never", "exit 1 from this severity on (warning)"},
     {OPT_PARENT, 0, "parent", "PATH", "a parent of a differencing disk, nearest first; may be repeated"},
@@ -32,19 +33,41 @@ static const struct option options[] = {
     {OPT_LENGTH, 0, "length", "N", "number of bytes (up to the end of the disk)"},
     {OPT_SALVAGE, 0, "salvage", NULL, "go on over what cannot be read: zeros stand for it, and it is listed"},
     {OPT_FORCE, 0, "force", NULL, "replace OUT if it exists"},
+    {OPT_APPLY, 0, "apply", NULL, "do it, in FILE itself; FILE.vhdxray-journal takes the old bytes"},
+    {OPT_COPY, 0, "copy", "NEW", "do it in a copy; FILE is only read"},
+    {OPT_CONSENT, 0, "consent", "RULE[,RULE...]",
+     "also what guest data or evidence depends on, for these rules; may be repeated"},
     {OPT_LAYOUT, 0, "layout", NULL, "the file's own ranges instead, and who owns them"},
+    {OPT_DEEP, 0, "deep", NULL, "look at the content of blocks and of free space as well: reads all of the file"},
+    {OPT_KIND, 0, "kind", "KIND[,KIND...]", "only what is of this kind; may be repeated"},
+    {OPT_ITEM, 0, "item", "N[,N...]", "only what has this number; may be repeated"},
+    {OPT_EXTRACT, 0, "extract", "DIR", "write what is listed into files in DIR, which is made if need be"},
+    {OPT_NO_PAYLOAD, 0, "no-payload", NULL, "leave out the blocks that the guest's disk uses"},
     {OPT_GUEST, 0, "guest", NULL, "only the guest's disk"},
     {OPT_CONTAINER, 0, "container", NULL, "only the file itself"},
     {OPT_ALGORITHM, 0, "algorithm", "NAME[,NAME...]", "sha256, sha1, md5, sha512, ... (sha256); may be repeated"},
     {OPT_PLAN, 0, "plan", NULL, "what replaying the log would change"},
     {OPT_HEX, 0, "hex", NULL, "the bytes, with the fields named beside"},
     {OPT_RANGE, 0, "range", "A:B", "entries A to B-1 of bat, chunks of bitmap, else bytes of the file; A:+N counts"},
+    {OPT_SIZE, 0, "size", "N", "bytes of the guest's disk, 64 TiB at most (of a differencing disk: as its parent)"},
+    {OPT_TYPE, 0, "type", "dynamic|fixed|differencing",
+     "blocks as needed, all of them now, or above a parent (dynamic)"},
+    {OPT_BLOCK_SIZE, 0, "block-size", "N", "1M to 256M, a power of two (32M; fixed and differencing 2M)"},
+    {OPT_LOG_SIZE, 0, "log-size", "N", "a multiple of 1M, smaller than 4G (1M)"},
+    {OPT_SECTOR_SIZE, 0, "sector-size", "512|4096", "logical sectors, as the guest sees them (512)"},
+    {OPT_PHYSICAL_SECTOR_SIZE, 0, "physical-sector-size", "512|4096", "what the guest is told to align to (4096)"},
+    {OPT_BLOCK_STATE_ZERO, 0, "block-state-zero", NULL, "new blocks are in state ZERO, not in NOT_PRESENT"},
+    {OPT_LIKE, 0, "like", "windows|qemu", "whose layout, defaults and habits the image has (windows)"},
     {OPT_MAX_FINDINGS, 0, "max-findings", "N", "list at most N findings per rule (1000); all are counted"},
     {OPT_MAX_MEMORY, 0, "max-memory", "SIZE", "memory for one image (512M)"},
     {OPT_TIMEOUT, 0, "timeout", "SECONDS", "stop after so many seconds; the partial report says so"},
     {OPT_FILES_FROM, 0, "files-from", "FILE", "more files, one a line (or ended by NULs); - is standard input"},
+    {OPT_RECURSIVE, 'r', "recursive", NULL, "a folder stands for all disks in it and below it"},
+    {OPT_SHARD, 0, "shard", "I/N", "only every N-th file of the list, starting at the I-th: one of N equal parts"},
+    {OPT_JOBS, 'j', "jobs", "N", "look at N files at a time (1); 0: as many as there are processors"},
     {OPT_COLOR, 0, "color", "auto|always|never", "colours (auto: on terminals, unless NO_COLOR is set)"},
     {OPT_PROGRESS, 0, "progress", "auto|always|never", "how far it is, on standard error (auto: on terminals)"},
+    {OPT_SANDBOX, 0, "sandbox", "auto|require|off", "give up what reading needs not (auto: what the kernel offers)"},
     {OPT_QUIET, 'q', "quiet", NULL, "verdicts only, no progress"},
     {OPT_VERBOSE, 'v', "verbose", NULL, "everything in full"},
     {OPT_HELP, 'h', "help", NULL, "this text"},
@@ -222,12 +245,18 @@ static bool set_choice(const struct option *spec, const char *value, struct opti
 
     if (i < 0)
         return false;
-    if (spec->id == OPT_FORMAT)
+    if (spec->id == OPT_FORMAT || spec->id == OPT_REPORT_FORMAT)
         o->format = (enum report_format)i;
     else if (spec->id == OPT_FAIL_ON)
         o->fail_on = (enum fail_on)i;
     else if (spec->id == OPT_PROGRESS)
         o->progress = (enum progress_choice)i;
+    else if (spec->id == OPT_SANDBOX)
+        o->sandbox = (enum sandbox_mode)i;
+    else if (spec->id == OPT_LIKE)
+        o->create.like = (enum create_like)i;
+    else if (spec->id == OPT_TYPE)
+        o->create.type = (enum create_type)i;
     else
         o->color = (enum color_choice)i;
     return true;
@@ -238,14 +267,73 @@ static bool set_number(const char *value, uint64_t least, uint64_t *ret)
     return parse_size(value, ret) && *ret >= least;
 }
 
+/* The bytes of a sector: one of two numbers, in any spelling. */
+static bool set_sector_size(const char *value, uint32_t *ret)
+{
+    uint64_t v;
+
+    if (!parse_size(value, &v) || (v != 512 && v != 4096))
+        return false;
+    *ret = (uint32_t)v;
+    return true;
+}
+
+static bool set_jobs(const char *value, uint32_t *ret)
+{
+    uint64_t n;
+
+    if (!parse_size(value, &n) || n > JOBS_MOST)
+        return false;
+    *ret = (uint32_t)n;
+    return true;
+}
+
+/* "2/8" */
+static bool set_shard(const char *value, struct options *o)
+{
+    const char *slash = strchr(value, '/');
+    char first[16] = "";
+    uint64_t shard, count;
+
+    if (slash == NULL || (size_t)(slash - value) >= sizeof(first))
+        return false;
+    memcpy(first, value, (size_t)(slash - value));
+    if (!parse_size(first, &shard) || !parse_size(slash + 1, &count) || shard < 1 || shard > count ||
+        count > UINT32_MAX)
+        return false;
+    o->shard = (uint32_t)shard;
+    o->shard_count = (uint32_t)count;
+    return true;
+}
+
 static bool set_option(const struct option *spec, const char *value, struct options *o)
 {
     switch (spec->id) {
     case OPT_FORMAT:
+    case OPT_REPORT_FORMAT:
     case OPT_FAIL_ON:
     case OPT_COLOR:
     case OPT_PROGRESS:
+    case OPT_LIKE:
+    case OPT_SANDBOX:
         return set_choice(spec, value, o);
+    case OPT_TYPE:
+        o->have_type = true;
+        return set_choice(spec, value, o);
+    case OPT_SIZE:
+        o->have_size = true;
+        return parse_size(value, &o->create.size);
+    case OPT_BLOCK_SIZE:
+        return parse_size(value, &o->create.block_size);
+    case OPT_LOG_SIZE:
+        return parse_size(value, &o->create.log_size);
+    case OPT_SECTOR_SIZE:
+        return set_sector_size(value, &o->create.logical_sector_size);
+    case OPT_PHYSICAL_SECTOR_SIZE:
+        return set_sector_size(value, &o->create.physical_sector_size);
+    case OPT_BLOCK_STATE_ZERO:
+        o->create.block_state_zero = true;
+        return true;
     case OPT_OUTPUT:
         o->output = strcmp(value, "-") == 0 ? NULL : value;
         return value[0] != '\0';
@@ -260,14 +348,42 @@ static bool set_option(const struct option *spec, const char *value, struct opti
     case OPT_LENGTH:
         o->have_length = true;
         return parse_size(value, &o->length);
+    case OPT_RECURSIVE:
+        o->recursive = true;
+        return true;
+    case OPT_SHARD:
+        return set_shard(value, o);
+    case OPT_JOBS:
+        return set_jobs(value, &o->jobs);
     case OPT_SALVAGE:
         o->salvage = true;
         return true;
     case OPT_FORCE:
         o->force = true;
         return true;
+    case OPT_APPLY:
+        o->apply = true;
+        return true;
+    case OPT_COPY:
+        o->copy = value;
+        return value[0] != '\0';
+    case OPT_CONSENT:
+        return value[0] != '\0' && words_add(&o->consent, value);
     case OPT_LAYOUT:
         o->layout = true;
+        return true;
+    case OPT_DEEP:
+        o->deep = true;
+        return true;
+    case OPT_KIND:
+        return value[0] != '\0' && words_add(&o->kinds, value);
+    case OPT_ITEM:
+        return value[0] != '\0' && words_add(&o->items, value);
+    case OPT_EXTRACT:
+        o->extract = value;
+        return value[0] != '\0';
+    case OPT_NO_PAYLOAD:
+        o->no_payload = true;
         return true;
     case OPT_GUEST:
         o->guest = true;
@@ -333,6 +449,10 @@ static bool apply(struct parser *p, const struct option *spec, const char *value
     }
     if (set_option(spec, value != NULL ? value : "", p->options))
         return true;
+    if (spec->id == OPT_FORMAT && value != NULL && (strcmp(value, "sarif") == 0 || strcmp(value, "html") == 0)) {
+        message("%s: only vhdxray check writes %s; --format takes %s here", p->command->name, value, spec->value);
+        return false;
+    }
     message("%s: \"%s\" is no value for --%s; it takes %s", p->command->name, value != NULL ? value : "", spec->name,
             spec->value != NULL ? spec->value : "none");
     return false;
@@ -347,7 +467,7 @@ static bool long_option(struct parser *p, const char *word)
         if (strlen(options[i].name) != len || strncmp(options[i].name, word, len) != 0)
             continue;
         if (!accepts(p->command, options[i].id))
-            break;
+            continue; /* another one may have the same name */
         if (value != NULL && options[i].value == NULL) {
             message("%s: option --%s takes no value", p->command->name, options[i].name);
             return false;
@@ -414,6 +534,7 @@ bool options_parse(const struct command *c, int argc, char **argv, struct option
     *ret = (struct options){
         .fail_on = FAIL_ON_WARNING,
         .max_findings = LIMIT_FINDINGS_PER_RULE,
+        .jobs = 1,
         .max_memory = LIMIT_MEMORY_DEFAULT,
     };
     struct parser p = {.command = c, .options = ret, .argc = argc, .argv = argv};
@@ -441,6 +562,9 @@ void options_free(struct options *o)
     free(o->search_dirs.items);
     free(o->parents_b.items);
     free(o->algorithms.items);
+    free(o->consent.items);
+    free(o->kinds.items);
+    free(o->items.items);
 }
 
 /* ---- help ---- */
@@ -485,10 +609,12 @@ void help_all(const struct command *const *commands)
 {
     printf(
         "vhdxray looks inside a VHDX file that nobody trusts and says what is there, what is wrong and what it means.\n"
-        "It only reads.\n\n"
+        "It only reads, but for the commands that change a file on purpose: create, write, replay,\n"
+        "repair and undo.\n\n"
         "Examples:\n"
         "  vhdxray web01.vhdx                            check a file, tell what is wrong\n"
         "  vhdxray check -f json web01.vhdx              the same for a program\n"
+        "  vhdxray check -f html -o r.html web01.vhdx    a page with maps, to read, print or send\n"
         "  vhdxray info web01.vhdx                       facts only\n"
         "  vhdxray explain VHDX-BAT-016                  what a rule is about\n"
         "  vhdxray export web01.vhdx web01.raw           the guest's disk, as a sparse file\n"
@@ -504,7 +630,9 @@ void help_all(const struct command *const *commands)
            "  1  completed, findings at or above --fail-on (compare: contents differ)\n"
            "  2  usage error\n"
            "  3  could not complete: cannot open, I/O error, permission; guest data that cannot be read\n"
+           "  4  repaired (replay: replayed), and the check after it has no error\n"
+           "  5  refused, or incomplete; the text says how the file is left\n"
            "  6  stopped by a limit (memory, time, findings); the partial report says so\n"
            "  7  internal error\n"
-           "Several files: the worst, in the order 7 3 6 1 0.\n");
+           "Several files: the worst, in the order 7 3 6 5 1 4 0.\n");
 }

@@ -7,11 +7,14 @@
 #include <stdint.h>
 
 #include "check/finding.h"
+#include "cli/sandbox.h"
 #include "report/report.h"
+#include "write/create.h"
 
 enum option_id {
     OPT_END, /* ends a command's list */
     OPT_FORMAT,
+    OPT_REPORT_FORMAT, /* --format of the command that writes SARIF and HTML as well */
     OPT_OUTPUT,
     OPT_FAIL_ON,
     OPT_PARENT,
@@ -22,24 +25,46 @@ enum option_id {
     OPT_LENGTH,
     OPT_SALVAGE,
     OPT_FORCE,
+    OPT_APPLY,
+    OPT_COPY,
+    OPT_CONSENT,
     OPT_LAYOUT,
+    OPT_DEEP,
+    OPT_KIND,
+    OPT_ITEM,
+    OPT_EXTRACT,
+    OPT_NO_PAYLOAD,
     OPT_GUEST,
     OPT_CONTAINER,
     OPT_ALGORITHM,
     OPT_PLAN,
     OPT_HEX,
     OPT_RANGE,
+    OPT_SIZE,
+    OPT_TYPE,
+    OPT_BLOCK_SIZE,
+    OPT_LOG_SIZE,
+    OPT_SECTOR_SIZE,
+    OPT_PHYSICAL_SECTOR_SIZE,
+    OPT_BLOCK_STATE_ZERO,
+    OPT_LIKE,
     OPT_MAX_FINDINGS,
     OPT_MAX_MEMORY,
     OPT_TIMEOUT,
     OPT_FILES_FROM,
+    OPT_RECURSIVE,
+    OPT_SHARD,
+    OPT_JOBS,
     OPT_COLOR,
     OPT_PROGRESS,
+    OPT_SANDBOX,
     OPT_QUIET,
     OPT_VERBOSE,
     OPT_HELP,
     OPT_COUNT,
 };
+
+enum { JOBS_MOST = 256 };
 
 enum color_choice { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum progress_choice { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
@@ -56,16 +81,28 @@ struct options {
     enum fail_on fail_on;
     enum color_choice color;
     enum progress_choice progress;
+    enum sandbox_mode sandbox;
     const char *output;     /* NULL: standard output */
     const char *files_from; /* NULL: none */
     struct words parents, search_dirs;
-    struct words parents_b;  /* of the second file */
-    struct words algorithms; /* as given: names, or lists of them with commas */
-    struct words args; /* what is no option */
+    struct words parents_b;    /* of the second file */
+    struct words consent;      /* as given: rule ids, or lists of them with commas */
+    struct words algorithms;   /* as given: names, or lists of them with commas */
+    struct words kinds, items; /* the same */
+    const char *extract;       /* a folder; NULL: none */
+    struct words args;         /* what is no option */
     bool no_replay, plan, hex, quiet, verbose, help;
     bool salvage, force, layout, guest, container;
+    bool deep, no_payload;
+    bool apply;
+    const char *copy; /* NULL: none */
+    bool recursive;
+    uint32_t shard, shard_count; /* 1..count; count 0: all of it */
+    uint32_t jobs;               /* 0: as many as there are processors */
     bool have_length;
-    uint64_t offset, length; /* guest bytes */
+    uint64_t offset, length;      /* guest bytes */
+    struct create_options create; /* what --size and its like say */
+    bool have_size, have_type;
     bool have_range;
     uint64_t range_first, range_end;
     uint64_t max_findings; /* per rule */

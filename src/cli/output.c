@@ -12,18 +12,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/attendant.h"
 #include "cli/cli.h"
 
 /* For the signal handler: an interrupted run takes its temporary files along. */
 static char *volatile doomed;
 static char *volatile doomed_too;
+static volatile sig_atomic_t doomed_dir = AT_FDCWD; /* where doomed_too is looked up */
 
 static void remove_and_die(int sig)
 {
     if (doomed != NULL)
         unlink(doomed);
     if (doomed_too != NULL)
-        unlink(doomed_too);
+        unlinkat((int)doomed_dir, doomed_too, 0);
     signal(sig, SIG_DFL);
     raise(sig);
 }
@@ -42,9 +44,22 @@ static void watch_signals(void)
 
 void output_doom(char *path)
 {
-    doomed_too = path;
-    if (path != NULL)
+    output_doom_at(AT_FDCWD, path);
+}
+
+void output_doom_at(int dir_fd, char *name)
+{
+    doomed_too = NULL;
+    doomed_dir = dir_fd;
+    doomed_too = name;
+    if (name != NULL)
         watch_signals();
+}
+
+void output_undoom(void)
+{
+    doomed = NULL;
+    doomed_too = NULL;
 }
 
 static int open_temporary(struct output *out)
@@ -138,13 +153,28 @@ void output_abandon(struct output *out)
         (void)fclose(out->file);
     out->file = NULL;
     if (out->temporary != NULL) {
-        (void)unlink(out->temporary);
+        if (!attendant_there())
+            (void)unlink(out->temporary);
         doomed = NULL;
         free(out->temporary);
         out->temporary = NULL;
     }
     free(out->inputs);
     out->inputs = NULL;
+}
+
+int output_name(struct output *out)
+{
+    if (output_is_input(out))
+        return EXIT_USAGE;
+    if (rename(out->temporary, out->path) != 0) {
+        message("cannot write %s: %s", out->path, error_text(errno));
+        return EXIT_IMPOSSIBLE;
+    }
+    doomed = NULL;
+    free(out->temporary);
+    out->temporary = NULL;
+    return EXIT_OK;
 }
 
 int output_commit(struct output *out)
@@ -170,20 +200,11 @@ int output_commit(struct output *out)
         output_abandon(out);
         return EXIT_IMPOSSIBLE;
     }
-    if (out->temporary != NULL) {
-        if (output_is_input(out)) {
-            output_abandon(out);
-            return EXIT_USAGE;
-        }
-        if (rename(out->temporary, out->path) != 0) {
-            message("cannot write %s: %s", name, error_text(errno));
-            output_abandon(out);
-            return EXIT_IMPOSSIBLE;
-        }
-        doomed = NULL;
-        free(out->temporary);
-        out->temporary = NULL;
-    }
+    int code = EXIT_OK;
+    if (out->temporary != NULL && output_is_input(out)) /* parents that were found meanwhile */
+        code = EXIT_USAGE;
+    else if (out->temporary != NULL)
+        code = attendant_there() ? attendant_ask(ATTENDANT_NAME_REPORT) : output_name(out);
     output_abandon(out);
-    return EXIT_OK;
+    return code;
 }

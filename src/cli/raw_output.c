@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where `export` writes. A name that is there is a whole image: the file is made beside it and renamed at the end,
- * never over an existing one unless asked, and an interrupted export leaves nothing. Its size is set first, so that a
- * file system that cannot hold such a file says so at once, and zeros are just not written: not those that the image
- * has no blocks for, nor those inside blocks, in pieces that file systems allocate.
+ * Where `export` writes. The size of a file is set first, so that a file system that cannot hold it says so at once,
+ * and zeros are just not written: not those that the image has no blocks for, nor those inside blocks, in pieces that
+ * file systems allocate.
  */
 #include "cli/raw_output.h"
 
@@ -11,7 +10,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -23,80 +21,45 @@ enum {
     ZERO_CHUNK = 256 * 1024, /* zeros written at a time to standard output */
 };
 
-int raw_output_failed(const struct raw_output *out, int error)
-{
-    message("cannot write %s: %s", out->name, error_text(error));
-    return EXIT_IMPOSSIBLE;
-}
-
 static int open_stdout(struct raw_output *out)
 {
     if (isatty(STDOUT_FILENO)) {
         message("standard output is a terminal, and a disk is no text: send it to a file or a pipe");
         return EXIT_USAGE;
     }
-    out->name = "standard output";
     out->fd = STDOUT_FILENO;
     return EXIT_OK;
 }
 
-/* Where the file will be: behind a symbolic link, as with other programs. NULL after a message. */
-static char *target_of(const struct raw_output *out, const char *path, int *ret_code)
+int raw_output_failed(const struct raw_output *out, int error)
 {
-    struct stat st = {.st_size = 0};
-    char *target = NULL;
-
-    *ret_code = EXIT_IMPOSSIBLE;
-    if (lstat(path, &st) != 0) {
-        target = strdup(path);
-    } else if (stat(path, &st) != 0) {
-        message("cannot write %s: is a symbolic link to nothing", path);
-        return NULL;
-    } else if (!S_ISREG(st.st_mode)) {
-        message("cannot write %s: %s", path,
-                S_ISDIR(st.st_mode) ? "is a directory"
-                                    : "is not a regular file; vhdxray export FILE - writes to standard output");
-        return NULL;
-    } else if (!out->replace) {
-        message("%s exists; --force replaces it", path);
-        return NULL;
-    } else {
-        target = realpath(path, NULL);
-    }
-    if (target == NULL) {
-        *ret_code = errno == ENOMEM ? EXIT_LIMIT : EXIT_IMPOSSIBLE;
-        message("cannot write %s: %s", path, error_text(errno));
-    }
-    return target;
+    return new_file_failed(out->to_stdout ? "standard output" : out->file.name, error);
 }
 
-int raw_output_open(struct raw_output *out, const char *path, uint64_t size, bool replace)
+int raw_output_open(struct raw_output *out, const char *path, bool replace)
 {
-    int code = EXIT_OK;
-
-    *out = (struct raw_output){.name = path, .fd = -1, .replace = replace};
-    if (strcmp(path, "-") == 0)
+    *out = (struct raw_output){.fd = -1, .to_stdout = strcmp(path, "-") == 0};
+    if (out->to_stdout)
         return open_stdout(out);
-    out->path = target_of(out, path, &code);
-    if (out->path == NULL)
+    int code = new_file_begin(&out->file, path, replace, "vhdxray export FILE - writes to standard output");
+    if (code != EXIT_OK)
         return code;
-    if (asprintf(&out->temporary, "%s.%ld.partial", out->path, (long)getpid()) < 0) {
-        out->temporary = NULL;
-        message("out of memory");
-        raw_output_abandon(out, false);
-        return EXIT_LIMIT;
-    }
-    out->fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    out->fd = open(out->file.temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (out->fd < 0) {
         code = raw_output_failed(out, errno);
-        free(out->temporary);
-        out->temporary = NULL;
         raw_output_abandon(out, false);
         return code;
     }
-    output_doom(out->temporary);
+    new_file_created(&out->file);
+    return EXIT_OK;
+}
+
+int raw_output_resize(struct raw_output *out, uint64_t size)
+{
+    if (out->to_stdout)
+        return EXIT_OK;
     if (size > INT64_MAX || ftruncate(out->fd, (off_t)size) != 0) {
-        code = raw_output_failed(out, size > INT64_MAX ? EFBIG : errno);
+        int code = raw_output_failed(out, size > INT64_MAX ? EFBIG : errno);
         raw_output_abandon(out, false);
         return code;
     }
@@ -163,7 +126,7 @@ static bool write_sparse(struct raw_output *out, uint64_t off, const uint8_t *by
 
 bool raw_output_data(struct raw_output *out, uint64_t off, const uint8_t *bytes, uint64_t len)
 {
-    if (out->path != NULL)
+    if (!out->to_stdout)
         return write_sparse(out, off, bytes, (size_t)len);
     out->written += len;
     return write_all(out->fd, bytes, (size_t)len);
@@ -173,7 +136,7 @@ bool raw_output_zeros(struct raw_output *out, uint64_t len)
 {
     static const uint8_t zeros[ZERO_CHUNK];
 
-    if (out->path != NULL)
+    if (!out->to_stdout)
         return true;
     for (; len > 0; len -= u64_min(len, sizeof(zeros))) {
         if (!write_all(out->fd, zeros, (size_t)u64_min(len, sizeof(zeros))))
@@ -182,55 +145,24 @@ bool raw_output_zeros(struct raw_output *out, uint64_t len)
     return true;
 }
 
-static bool give_name(const struct raw_output *out)
-{
-    if (out->replace)
-        return rename(out->temporary, out->path) == 0;
-    if (renameat2(AT_FDCWD, out->temporary, AT_FDCWD, out->path, RENAME_NOREPLACE) == 0)
-        return true;
-    if (errno != EINVAL && errno != ENOSYS) /* not every file system can do that in one step */
-        return false;
-    if (access(out->path, F_OK) == 0) {
-        errno = EEXIST;
-        return false;
-    }
-    return rename(out->temporary, out->path) == 0;
-}
-
 int raw_output_commit(struct raw_output *out)
 {
-    int code = EXIT_OK;
+    int fd = out->fd;
 
-    if (out->path != NULL) {
-        int fd = out->fd;
-        out->fd = -1;
-        /* Some file systems tell only at close that there was no room. */
-        if (close(fd) != 0 || !give_name(out)) {
-            code = raw_output_failed(out, errno);
-        } else {
-            output_doom(NULL);
-            free(out->temporary);
-            out->temporary = NULL;
-        }
-    }
-    raw_output_abandon(out, false);
+    out->fd = -1;
+    if (out->to_stdout)
+        return EXIT_OK;
+    if (close(fd) == 0)
+        return new_file_commit(&out->file);
+    int code = raw_output_failed(out, errno); /* some file systems tell only at close that there was no room */
+    new_file_drop(&out->file, false);
     return code;
 }
 
 void raw_output_abandon(struct raw_output *out, bool keep)
 {
-    if (out->path != NULL && out->fd >= 0)
+    if (!out->to_stdout && out->fd >= 0)
         close(out->fd);
     out->fd = -1;
-    if (out->temporary != NULL) {
-        if (keep)
-            message("what was written so far is in %s", out->temporary);
-        else
-            (void)unlink(out->temporary);
-        output_doom(NULL);
-        free(out->temporary);
-        out->temporary = NULL;
-    }
-    free(out->path);
-    out->path = NULL;
+    new_file_drop(&out->file, keep);
 }

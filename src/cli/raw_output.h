@@ -6,20 +6,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cli/new_file.h"
+
 struct raw_output {
-    const char *name; /* for messages */
-    char *path;       /* what it will be called; NULL: standard output */
-    char *temporary;
+    struct new_file file;
+    bool to_stdout; /* instead */
     int fd;
-    bool replace;     /* an older file of that name */
     uint64_t written; /* bytes of data */
 };
 
 /*
- * path "-": standard output. A file is created beside its name, `size` bytes of zeros. EXIT_OK, or a code after a
- * message; then nothing is open.
+ * path "-": standard output. A file is created beside its name. EXIT_OK, or a code after a message; then nothing is
+ * open.
  */
-int raw_output_open(struct raw_output *out, const char *path, uint64_t size, bool replace);
+int raw_output_open(struct raw_output *out, const char *path, bool replace);
+/* Before anything is written: a file becomes that many zeros. EXIT_OK, or a code after a message; then nothing is open.
+ */
+int raw_output_resize(struct raw_output *out, uint64_t size);
 /* Both go upwards without gaps. False: it could not be written, errno says why. In a file zeros cost nothing. */
 bool raw_output_data(struct raw_output *out, uint64_t off, const uint8_t *bytes, uint64_t len);
 bool raw_output_zeros(struct raw_output *out, uint64_t len);

@@ -7,14 +7,16 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/attendant.h"
+#include "cli/batch.h"
 #include "cli/cli.h"
+#include "cli/file_list.h"
+#include "cli/journal_file.h"
 #include "image/chain.h"
-
-static const uint64_t SPOOL_MAX = (uint64_t)1 << 42;     /* bytes of a piped image: 4 TiB of temporary file */
-static const uint64_t FILE_LIST_MAX = (uint64_t)1 << 27; /* bytes of a list of files */
 
 const char *session_status_text(const struct run *run, enum status st)
 {
@@ -34,6 +36,29 @@ static bool want_color(const struct options *o, FILE *f)
         return o->color == COLOR_ALWAYS;
     return (no_color == NULL || no_color[0] == '\0') && (term == NULL || strcmp(term, "dumb") != 0) &&
            isatty(fileno(f));
+}
+
+/*
+ * Columns that text is broken at: those of the terminal that it goes to, or of COLUMNS there. Anything else gets lines
+ * as long as they are, so that a report does not depend on the window it was made in.
+ */
+static unsigned terminal_width(const struct options *o, FILE *f)
+{
+    enum { LEAST = 60, MOST = 1000 };
+    const char *columns = getenv("COLUMNS");
+    struct winsize size = {.ws_col = 0};
+    char *end = NULL;
+    unsigned long width = 0;
+
+    if (o->format != REPORT_TEXT || !isatty(fileno(f)))
+        return 0;
+    if (columns != NULL)
+        width = strtoul(columns, &end, 10);
+    if (columns == NULL || end == columns || *end != '\0' || width == 0)
+        width = ioctl(fileno(f), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+    if (width == 0 || width > MOST)
+        return 0;
+    return width < LEAST ? LEAST : (unsigned)width;
 }
 
 /* Search directories are opened before any image is looked at; later only names inside them are. */
@@ -107,6 +132,7 @@ int run_begin(struct run *run, const struct options *o, const struct words *file
         .color = want_color(o, run->output.file),
         .quiet = o->quiet,
         .verbose = o->verbose,
+        .width = terminal_width(o, run->output.file),
     };
     if (report_begin(&run->report, list) != STATUS_OK) {
         message("out of memory");
@@ -117,6 +143,55 @@ int run_begin(struct run *run, const struct options *o, const struct words *file
     return EXIT_OK;
 }
 
+int run_confine(struct run *run, const struct words *files, const struct confinement *c)
+{
+    const struct options *o = run->options;
+    struct sandbox_request request = {
+        .mode = o->sandbox,
+        .needs = c->needs,
+        .dirs = c->dirs,
+        .dir_count = c->dir_count,
+        .create_dir = c->create_dir,
+    };
+    struct sandbox_state state;
+
+    if (o->sandbox == SANDBOX_OFF)
+        return EXIT_OK;
+    if (!inputs_open(&run->inputs, files) || !inputs_open(&run->inputs, &o->parents) ||
+        !inputs_open(&run->inputs, &o->parents_b)) {
+        message("out of memory");
+        return EXIT_LIMIT;
+    }
+    if (c->dirs == NULL && o->search_dirs.count > 0) {
+        request.dirs = run->search_fds;
+        request.dir_count = o->search_dirs.count;
+    }
+    if (request.dir_count > 0)
+        request.needs |= SANDBOX_OPEN_BELOW;
+    int code = attendant_begin(&run->output, c->file);
+    if (code != EXIT_OK)
+        return code;
+    if (!sandbox_enter(&request, &state)) {
+        message("--sandbox require: %s", state.missing);
+        return EXIT_IMPOSSIBLE;
+    }
+    run->report.landlock_abi = state.landlock_abi;
+    run->report.seccomp = state.seccomp;
+    return EXIT_OK;
+}
+
+int run_begin_confined(struct run *run, const struct options *o, const struct words *files, const char *list)
+{
+    int code = run_begin(run, o, files, list);
+
+    if (code != EXIT_OK)
+        return code;
+    code = run_confine(run, files, &(struct confinement){.needs = 0});
+    if (code != EXIT_OK)
+        (void)run_abandon(run);
+    return code;
+}
+
 void run_note(struct run *run, int code)
 {
     run->code = exit_worst(run->code, code);
@@ -124,11 +199,17 @@ void run_note(struct run *run, int code)
 
 int run_end(struct run *run)
 {
-    if (report_end(&run->report) != STATUS_OK) {
+    run->report.exit_code = run->code;
+    enum status st = report_end(&run->report);
+    if (st == STATUS_IO) {
+        message("a temporary file could not be written: the report is not complete");
+        run_note(run, EXIT_IMPOSSIBLE);
+    } else if (st != STATUS_OK) {
         message("out of memory: the report is not complete");
         run_note(run, EXIT_LIMIT);
     }
     run_note(run, output_commit(&run->output));
+    inputs_close(&run->inputs);
     close_search_dirs(run);
     return run->code;
 }
@@ -137,27 +218,33 @@ int run_abandon(struct run *run)
 {
     (void)report_end(&run->report);
     output_abandon(&run->output);
+    inputs_close(&run->inputs);
     close_search_dirs(run);
     return run->code;
 }
 
 /* ---- one image ---- */
 
-static enum status open_stdin(struct session *s, struct file_info *info)
+/* What was opened before the process was confined, or opens it now. */
+static enum status open_source(struct run *run, struct session *s, struct host_facts *ret)
 {
-    struct stat st = {.st_size = 0};
+    struct input *in = inputs_take(&run->inputs, s->path);
 
-    if (isatty(STDIN_FILENO)) {
-        (void)snprintf(s->message, sizeof(s->message), "standard input is a terminal, not an image");
-        return STATUS_REFUSED;
+    if (in == NULL) {
+        enum status st = input_open(s->path, &s->source, &ret->info, s->message, sizeof(s->message));
+        if (st == STATUS_OK)
+            ret->journal = input_journal(s->path, &ret->info);
+        return st;
     }
-    /* A file that the shell opened needs no copy. */
-    if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode) && lseek(STDIN_FILENO, 0, SEEK_CUR) == 0 &&
-        file_open("/dev/stdin", &s->source, info, s->message, sizeof(s->message)) == STATUS_OK) {
-        info->symlink = false;
-        return STATUS_OK;
+    if (in->status != STATUS_OK) {
+        (void)snprintf(s->message, sizeof(s->message), "%s", in->message);
+        return in->status;
     }
-    return file_spool(STDIN_FILENO, SPOOL_MAX, &s->source, info, s->message, sizeof(s->message));
+    s->source = in->source;
+    in->source = NULL;
+    ret->info = in->info;
+    ret->journal = in->journal;
+    return STATUS_OK;
 }
 
 int session_open(struct run *run, struct session *s, const char *path, bool no_replay)
@@ -166,8 +253,7 @@ int session_open(struct run *run, struct session *s, const char *path, bool no_r
     struct image_options options = {.no_replay = no_replay};
 
     *s = (struct session){.path = path};
-    enum status st = strcmp(path, "-") == 0 ? open_stdin(s, &host.info)
-                                            : file_open(path, &s->source, &host.info, s->message, sizeof(s->message));
+    enum status st = open_source(run, s, &host);
     if (st != STATUS_OK)
         return exit_of_status(st);
     s->source->deadline_ns = run->deadline_ns;
@@ -196,8 +282,11 @@ int session_resolve_with(struct run *run, struct session *s, const struct words 
         .search_fds = run->search_fds,
         .search_count = o->search_dirs.count,
     };
+    struct chain_opened *opened = inputs_parents(&run->inputs, parents);
 
-    enum status st = chain_resolve(s->image, &chain);
+    chain.opened = opened;
+    enum status st = opened == NULL && run->inputs.count > 0 ? STATUS_NO_MEMORY : chain_resolve(s->image, &chain);
+    free(opened);
     if (st != STATUS_OK) {
         (void)snprintf(s->message, sizeof(s->message), "%s: %s", s->path, session_status_text(run, st));
         return exit_of_status(st);
@@ -231,138 +320,51 @@ void session_close(struct session *s)
     s->arena = NULL;
 }
 
-/* ---- lists of files ---- */
+/* ---- many images ---- */
 
-/* All of a stream, NUL-terminated, on the heap; NULL with errno set (EFBIG: too long). */
-static char *read_all(FILE *f, size_t *ret_len)
+void session_each(struct run *run, const struct words *files, const struct each *e)
 {
-    size_t len = 0, cap = (size_t)64 * 1024;
-    char *text = (char *)malloc(cap);
+    for (uint32_t i = 0; i < files->count; i++) {
+        struct session s;
+        int code = session_open(run, &s, files->items[i], e->no_replay);
 
-    while (text != NULL) {
-        errno = 0;
-        len += fread(text + len, 1, cap - 1 - len, f);
-        if (ferror(f) || cap > FILE_LIST_MAX) {
-            int error = ferror(f) ? errno : EFBIG;
-            free(text);
-            errno = error;
-            return NULL;
+        if (code == EXIT_OK && e->resolve)
+            code = session_resolve(run, &s);
+        if (code != EXIT_OK) {
+            message("%s", s.message);
+            report_unopened(&run->report, files->items[i], s.message);
+        } else {
+            code = e->one(run, &s);
         }
-        if (len < cap - 1)
-            break;
-        cap *= 2;
-        char *more = (char *)realloc(text, cap);
-        if (more == NULL)
-            free(text);
-        text = more;
+        session_close(&s);
+        run_note(run, code);
+        if (e->done != NULL)
+            (void)__atomic_add_fetch(e->done, 1, __ATOMIC_RELAXED);
     }
-    if (text != NULL)
-        text[len] = '\0';
-    *ret_len = len;
-    return text;
-}
-
-/* Names end with a NUL when there is one in the list, else with a line feed. */
-static bool split_list(char *text, size_t len, struct words *ret)
-{
-    char end = memchr(text, '\0', len) != NULL ? '\0' : '\n';
-
-    for (size_t at = 0; at < len;) {
-        char *stop = memchr(text + at, end, len - at);
-        size_t next = stop != NULL ? (size_t)(stop - text) + 1 : len;
-
-        if (stop != NULL)
-            *stop = '\0';
-        if (text[at] != '\0' && !words_add(ret, text + at))
-            return false;
-        at = next;
-    }
-    return true;
-}
-
-static int read_list(const char *path, struct words *ret, char **ret_text)
-{
-    bool standard = strcmp(path, "-") == 0;
-    FILE *f = standard ? stdin : fopen(path, "re");
-    size_t len = 0;
-    char *text = f != NULL ? read_all(f, &len) : NULL;
-    int error = errno;
-
-    if (f != NULL && !standard)
-        (void)fclose(f);
-    if (text == NULL) {
-        message("--files-from %s: %s", path, error_text(error));
-        return error == ENOMEM || error == EFBIG ? EXIT_LIMIT : EXIT_IMPOSSIBLE;
-    }
-    *ret_text = text;
-    if (!split_list(text, len, ret)) {
-        message("out of memory");
-        return EXIT_LIMIT;
-    }
-    return EXIT_OK;
-}
-
-int session_files(const struct options *o, struct words *ret, char **ret_text)
-{
-    unsigned standard_input = o->files_from != NULL && strcmp(o->files_from, "-") == 0;
-
-    for (uint32_t i = 0; i < o->args.count; i++) {
-        if (!words_add(ret, o->args.items[i])) {
-            message("out of memory");
-            return EXIT_LIMIT;
-        }
-        standard_input += strcmp(o->args.items[i], "-") == 0;
-    }
-    if (standard_input > 1) {
-        message("standard input can be read only once");
-        return EXIT_USAGE;
-    }
-    if (o->files_from != NULL) {
-        int code = read_list(o->files_from, ret, ret_text);
-        if (code != EXIT_OK)
-            return code;
-    }
-    if (ret->count == 0) {
-        message("--files-from %s: names no file", o->files_from);
-        return EXIT_USAGE;
-    }
-    return EXIT_OK;
-}
-
-static void one_image(struct run *run, const char *path, bool no_replay, bool resolve,
-                      int (*one)(struct run *run, struct session *s))
-{
-    struct session s;
-    int code = session_open(run, &s, path, no_replay);
-
-    if (code == EXIT_OK && resolve)
-        code = session_resolve(run, &s);
-    if (code != EXIT_OK) {
-        message("%s", s.message);
-        report_unopened(&run->report, path, s.message);
-    } else {
-        code = one(run, &s);
-    }
-    session_close(&s);
-    run_note(run, code);
 }
 
 int for_each_image(const struct options *o, bool no_replay, bool resolve,
                    int (*one)(struct run *run, struct session *s))
 {
-    struct words files = {.count = 0};
-    char *text = NULL;
+    const struct each e = {.no_replay = no_replay, .resolve = resolve, .one = one};
+    struct file_list files;
     struct run run;
 
-    int code = session_files(o, &files, &text);
-    if (code == EXIT_OK)
-        code = run_begin(&run, o, &files, "images");
-    if (code == EXIT_OK) {
-        for (uint32_t i = 0; i < files.count; i++)
-            one_image(&run, files.items[i], no_replay, resolve, one);
-        code = run_end(&run);
+    int code = file_list_make(o, &files);
+    if (code == EXIT_OK && files.words.count > 1 && batch_can(o->format)) {
+        code = run_begin(&run, o, &files.words, "images");
+        if (code == EXIT_OK) {
+            run_note(&run, files.code);
+            code = batch_run(&run, &files.words, &e) ? run_end(&run) : run_abandon(&run);
+        }
+    } else if (code == EXIT_OK) {
+        code = run_begin_confined(&run, o, &files.words, "images");
+        if (code == EXIT_OK) {
+            run_note(&run, files.code);
+            session_each(&run, &files.words, &e);
+            code = run_end(&run);
+        }
     }
-    free(files.items);
-    free(text);
+    file_list_free(&files);
     return code;
 }

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening all files first is what lets the sandbox forbid opening afterwards. It takes a descriptor for each; the soft
+ * limit of the process is raised to the hard one when they are many.
+ */
+#include "cli/inputs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "cli/journal_file.h"
+
+static const uint64_t SPOOL_MAX = (uint64_t)1 << 42; /* bytes of a piped image: 4 TiB of temporary file */
+
+enum { MESSAGE_SIZE = 512 };
+
+static enum status open_stdin(struct source **ret, struct file_info *ret_info, char *message, size_t message_size)
+{
+    struct stat st = {.st_size = 0};
+
+    if (isatty(STDIN_FILENO)) {
+        (void)snprintf(message, message_size, "standard input is a terminal, not an image");
+        return STATUS_REFUSED;
+    }
+    /* A file that the shell opened needs no copy. */
+    if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode) && lseek(STDIN_FILENO, 0, SEEK_CUR) == 0 &&
+        file_open("/dev/stdin", ret, ret_info, message, message_size) == STATUS_OK) {
+        ret_info->symlink = false;
+        return STATUS_OK;
+    }
+    return file_spool(STDIN_FILENO, SPOOL_MAX, ret, ret_info, message, message_size);
+}
+
+enum status input_open(const char *path, struct source **ret, struct file_info *ret_info, char *message,
+                       size_t message_size)
+{
+    if (strcmp(path, "-") == 0)
+        return open_stdin(ret, ret_info, message, message_size);
+    return file_open(path, ret, ret_info, message, message_size);
+}
+
+const char *input_journal(const char *path, const struct file_info *info)
+{
+    return strcmp(path, "-") != 0 ? journal_note(path, info->symlink) : NULL;
+}
+
+static void allow_descriptors(uint64_t count)
+{
+    enum { OTHERS = 64 }; /* standard streams, outputs, directories */
+    struct rlimit l = {.rlim_cur = 0};
+
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < count + OTHERS) {
+        l.rlim_cur = u64_min(l.rlim_max, count + OTHERS);
+        (void)setrlimit(RLIMIT_NOFILE, &l);
+    }
+}
+
+bool inputs_open(struct inputs *in, const struct words *files)
+{
+    char message[MESSAGE_SIZE];
+
+    if (files->count == 0)
+        return true;
+    struct input *items = (struct input *)reallocarray(in->items, (size_t)in->count + files->count, sizeof(*items));
+    if (items == NULL)
+        return false;
+    in->items = items;
+    allow_descriptors((uint64_t)in->count + files->count);
+    for (uint32_t i = 0; i < files->count; i++) {
+        struct input *f = &in->items[in->count++];
+        *f = (struct input){.path = files->items[i]};
+        message[0] = '\0';
+        f->status = input_open(f->path, &f->source, &f->info, message, sizeof(message));
+        if (f->status == STATUS_OK)
+            f->journal = input_journal(f->path, &f->info);
+        else if ((f->message = strdup(message)) == NULL)
+            return false;
+    }
+    return true;
+}
+
+void inputs_close(struct inputs *in)
+{
+    for (uint32_t i = 0; i < in->count; i++) {
+        source_close(in->items[i].source);
+        free(in->items[i].message);
+    }
+    free(in->items);
+    *in = (struct inputs){.items = NULL};
+}
+
+struct input *inputs_take(struct inputs *in, const char *path)
+{
+    for (uint32_t i = in->next; i < in->count; i++) {
+        if (in->items[i].path == path && !in->items[i].taken) {
+            in->items[i].taken = true;
+            if (i == in->next)
+                in->next++; /* files are taken in the order of the list: the search stays short */
+            return &in->items[i];
+        }
+    }
+    return NULL;
+}
+
+struct chain_opened *inputs_parents(const struct inputs *in, const struct words *parents)
+{
+    struct chain_opened *opened = (struct chain_opened *)calloc((size_t)parents->count + 1, sizeof(*opened));
+
+    for (uint32_t p = 0; opened != NULL && p < parents->count; p++) {
+        uint32_t i = 0;
+        while (i < in->count && in->items[i].path != parents->items[p])
+            i++;
+        if (i == in->count) {
+            free(opened);
+            return NULL;
+        }
+        const struct input *f = &in->items[i];
+        opened[p] =
+            (struct chain_opened){.status = f->status, .source = f->source, .info = f->info, .message = f->message};
+    }
+    return opened;
+}
