@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A whole image, checked as `vhdxray check` does it. Input: a recipe. Its seed says how: bits 0 and 1 without the log
+ * and with facts about the host file, bit 2 few findings a rule. The others say what is made of it, most often nothing,
+ * for a report takes much longer than a check: 0 JSON, 1 text, 2 everything twice.
+ *
+ * Asserted: the work stays in proportion to what the recipe lays down; counts, verdict and findings agree; the report
+ * is strict JSON of the schema's shape that says the same; a second run that is told of data in other pieces gives the
+ * same bytes; what a clean image owns are places of its own inside the file, found out here by comparing all with all.
+ */
+#include <cjson/cJSON.h>
+
+#include "base/le.h"
+#include "base/limits.h"
+#include "fuzz/schema_check.h"
+#include "fuzz/strict.h"
+#include "fuzz/whole.h"
+
+enum {
+    SEED_NO_REPLAY = 1,
+    SEED_HOST = 2,
+    SEED_FEW = 4,
+    SEED_REPORT_SHIFT = 3,
+    FEW = 2,
+    RANGES_MAX = 2048,
+};
+
+/* ---- what an image owns ---- */
+
+struct range {
+    uint64_t off, len;
+    const char *what;
+};
+
+struct ranges {
+    struct range items[RANGES_MAX];
+    unsigned count;
+    bool full;
+};
+
+static void own(struct ranges *r, uint64_t off, uint64_t len, const char *what)
+{
+    if (len == 0)
+        return;
+    if (r->count == RANGES_MAX)
+        r->full = true;
+    else
+        r->items[r->count++] = (struct range){off, len, what};
+}
+
+/* The BAT once more, entry by entry, after [MS-VHDX] 2.5.1. */
+static void own_blocks(struct ranges *r, const struct view *v)
+{
+    const uint64_t block_size = v->metadata.file_parameters.block_size, size = v->metadata.virtual_disk_size;
+    const uint64_t ratio = ((uint64_t)v->metadata.logical_sector_size << 23) / block_size;
+    const uint64_t blocks = (size + block_size - 1) / block_size;
+
+    for (uint64_t index = 0, block = 0; block < blocks && !r->full; index++) {
+        uint8_t entry[8];
+        if (source_read(v->src, v->bat_region.off + 8 * index, entry, sizeof(entry)) != STATUS_OK)
+            return;
+        uint64_t raw = le64(entry), off = raw >> 20 << 20;
+        bool bitmap = index % (ratio + 1) == ratio;
+        if (bitmap && (raw & 7) == 6)
+            own(r, off, MIB, "a sector bitmap block");
+        if (!bitmap && (raw & 7) >= 6) /* the last block may end where the disk does */
+            own(r, off, u64_min(block_size, size - block * block_size), "a payload block");
+        block += !bitmap;
+    }
+}
+
+static void judge_clean(struct image *img)
+{
+    static struct ranges r;
+    const struct view *v = img->main;
+    const struct header *h = image_header(img);
+
+    if (v->geometry.entries > RANGES_MAX)
+        return;
+    r.count = 0;
+    r.full = false;
+    own(&r, 0, MIB, "the header section");
+    own(&r, h->log_off, h->log_len, "the log");
+    for (uint32_t i = 0; i < v->regions[v->used_table].table.usable_count; i++) {
+        const struct region_entry *e = &v->regions[v->used_table].entries[i];
+        own(&r, e->off, e->len, "a region");
+    }
+    own_blocks(&r, v);
+    for (unsigned i = 0; i < r.count; i++) {
+        const struct range *a = &r.items[i];
+        ASSERT(a->off <= v->src->size && a->len <= v->src->size - a->off, "%s ends outside the file", a->what);
+        ASSERT(i == 0 || (a->off >= MIB && a->off % MIB == 0), "%s at %llu", a->what, (unsigned long long)a->off);
+        for (unsigned k = 0; k < i; k++)
+            ASSERT(a->off >= r.items[k].off + r.items[k].len || r.items[k].off >= a->off + a->len,
+                   "%s and %s share bytes", a->what, r.items[k].what);
+    }
+}
+
+/* ---- reports ---- */
+
+static uint64_t number_of(const cJSON *o, const char *key)
+{
+    return (uint64_t)cJSON_GetObjectItemCaseSensitive(o, key)->valuedouble;
+}
+
+static const char *write_report(const struct check_result *res, enum report_format format, size_t *ret_len)
+{
+    struct report r = {.out = whole_text_begin(), .format = format, .verbose = true};
+
+    ASSERT(report_begin(&r, "images") == STATUS_OK);
+    report_check(&r, res);
+    ASSERT(report_end(&r) == STATUS_OK);
+    return whole_text_end(ret_len);
+}
+
+static void judge_json(const struct check_result *res)
+{
+    size_t len;
+    const char *text = write_report(res, REPORT_JSON, &len);
+
+    strict_json(text, len);
+    cJSON *tree = schema_check(text, len, SCHEMA_CHECK);
+    const cJSON *images = cJSON_GetObjectItemCaseSensitive(tree, "images");
+    ASSERT(cJSON_GetArraySize(images) == 1);
+    const cJSON *image = cJSON_GetArrayItem(images, 0), *item;
+    const cJSON *findings = cJSON_GetObjectItemCaseSensitive(image, "findings");
+    const cJSON *counts = cJSON_GetObjectItemCaseSensitive(image, "counts");
+    uint64_t i = 0;
+
+    ASSERT(strcmp(cJSON_GetObjectItemCaseSensitive(image, "verdict")->valuestring, verdict_name(res->verdict)) == 0);
+    ASSERT(number_of(counts, "error") == res->counts[SEVERITY_ERROR]);
+    ASSERT(number_of(counts, "warning") == res->counts[SEVERITY_WARNING]);
+    ASSERT(number_of(counts, "info") == res->counts[SEVERITY_INFO]);
+    cJSON_ArrayForEach(item, findings)
+    {
+        ASSERT(i < res->finding_count);
+        ASSERT(strcmp(cJSON_GetObjectItemCaseSensitive(item, "rule")->valuestring, res->findings[i]->rule->id) == 0);
+        i++;
+    }
+    ASSERT(i == res->finding_count);
+    cJSON_Delete(tree);
+}
+
+static void judge_text(const struct check_result *res)
+{
+    size_t len;
+    const char *text = write_report(res, REPORT_TEXT, &len);
+
+    strict_text(text, len);
+}
+
+/* ---- runs ---- */
+
+static struct check_result *run(struct whole *w, const struct recipe *r, unsigned options)
+{
+    const struct check_options check = {.max_findings = r->seed & SEED_FEW ? FEW : LIMIT_FINDINGS_PER_RULE};
+    struct check_result *res = NULL;
+
+    options |= (r->seed & SEED_NO_REPLAY ? WHOLE_NO_REPLAY : 0U) | (r->seed & SEED_HOST ? WHOLE_HOST : 0U);
+    whole_open(w, r, "image.vhdx", options);
+    enum status st = check_run(w->image, &check, NULL, &res);
+    ASSERT(st == STATUS_OK, "status %d", (int)st);
+    return res;
+}
+
+/* Everything again, from other pieces. */
+static void judge_second(const struct recipe *r, const struct check_result *first)
+{
+    size_t len, again_len;
+    struct whole w;
+    const char *text = write_report(first, REPORT_JSON, &len);
+    char *kept = malloc(len + 1);
+
+    ASSERT(kept != NULL, "out of memory");
+    memcpy(kept, text, len + 1);
+    text = write_report(run(&w, r, WHOLE_RAGGED), REPORT_JSON, &again_len);
+    ASSERT(len == again_len && memcmp(kept, text, len) == 0, "the second report is another one");
+    free(kept);
+    whole_close(&w);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct recipe r;
+    struct whole w;
+
+    recipe_decode(data, size, &r);
+    const struct check_result *res = run(&w, &r, 0);
+    whole_judge(res);
+    if (res->verdict == VERDICT_CLEAN && res->complete)
+        judge_clean(w.image);
+    switch (r.seed >> SEED_REPORT_SHIFT) {
+    case 0:
+        judge_json(res);
+        break;
+    case 1:
+        judge_text(res);
+        break;
+    case 2:
+        judge_second(&r, res);
+        break;
+    default:
+        break;
+    }
+    whole_close(&w);
+    recipe_free(&r);
+    return 0;
+}

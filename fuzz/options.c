@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every target asks of AddressSanitizer; $ASAN_OPTIONS wins. Runs are short and give all memory back, so a small
+ * quarantine still holds the blocks of many of them, and stays in the processor's cache: that is a third of the speed.
+ */
+const char *__asan_default_options(void);
+
+__attribute__((visibility("default"))) const char *__asan_default_options(void)
+{
+    return "quarantine_size_mb=2:malloc_context_size=4:max_malloc_fill_size=0";
+}
