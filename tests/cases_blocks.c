@@ -459,6 +459,24 @@ static void undefined_block(struct img *img)
 static const struct img_params no_data = {.states = "6", .data = IMG_DATA_NONE};
 
 /* The blocks are holes, and the host has less on disk than they should hold. */
+static void deep(struct scene *s)
+{
+    s->check.deep = true;
+}
+
+static void blocks_zeroed(struct img *img)
+{
+    img_fill(img, img_block_off(img, 3), 3 * img->params.block_size, 0);
+}
+
+static void blocks_zeroed_but_one_byte_each(struct img *img)
+{
+    blocks_zeroed(img);
+    *img_bytes(img, img_block_off(img, 3) + MIB, 1) = 1;
+    *img_bytes(img, img_block_off(img, 4), 1) = 1;
+    *img_bytes(img, img_block_off(img, 6) - 1, 1) = 1;
+}
+
 static void host_is_sparse(struct scene *s)
 {
     s->host_given = true;
@@ -536,6 +554,25 @@ static void bitmap_idle(struct img *img)
     img_bitmap_set(img, 9, 0, 4096, false);
     set_state(img, 0, 6);
     set_state(img, 9, 6);
+}
+
+/* The first sector of block 0 (state 7) whose bit is `value`, filled. */
+static void fill_sector(struct img *img, bool value)
+{
+    uint64_t sector = 0;
+    while (img_sector_present(img, 0, sector) != value)
+        sector++;
+    img_fill(img, img_block_off(img, 0) + sector * 512, 512, 0x5a);
+}
+
+static void parents_sector_filled(struct img *img)
+{
+    fill_sector(img, false);
+}
+
+static void own_sector_filled(struct img *img)
+{
+    fill_sector(img, true);
 }
 
 static void bits_alternate(struct img *img)
@@ -638,6 +675,9 @@ static const struct test_case cases[] = {
     {"bat-payload-at-256-tib", "VHDX-BAT-028", W, .mutate = offset_2_28, .inside = offset_below_2_28},
     {"bat-bat-region-two-mib-larger-than-needed", "VHDX-BAT-029", I, .params = &bat_with_room, .mutate = bat_three_mib},
     {"bat-undefined-block", "VHDX-BAT-030", I, .mutate = undefined_block},
+    {"bat-blocks-of-zeros", "VHDX-BAT-031", I, .params = &all_in_order, .mutate = blocks_zeroed, .damage = deep,
+     .inside = blocks_zeroed_but_one_byte_each, .guard = deep, .count = 1, .says = "3 blocks from 3 on",
+     .at = 0xa00000},
     {"bat-blocks-in-holes", "VHDX-BAT-032", I, .params = &no_data, .damage = host_is_sparse,
      .guard = host_is_not_sparse},
     {"bat-log-changes-the-bat", "VHDX-BAT-034", I, .mutate = dirty_bat, .inside = dirty_empty, .also = "VHDX-LOG-001",
@@ -655,6 +695,8 @@ static const struct test_case cases[] = {
     {"sbm-bitmap-without-a-partially-present-block", "VHDX-SBM-007", I, .params = &child, .mutate = bitmap_idle},
     {"sbm-log-changes-a-sector-bitmap", "VHDX-SBM-008", I, .params = &child, .mutate = dirty_bitmap,
      .inside = dirty_child_bat, .also = "VHDX-LOG-001", .guard_also = "VHDX-LOG-001"},
+    {"sbm-data-in-a-sector-of-the-parent", "VHDX-SBM-009", I, .params = &child, .mutate = parents_sector_filled,
+     .damage = deep, .inside = own_sector_filled, .guard = deep, .count = 1, .says = "1 of its 4096 sectors"},
     {"sbm-bits-that-alternate", "VHDX-SBM-010", I, .params = &child, .mutate = bits_alternate},
 };
 

@@ -213,7 +213,7 @@ static void many_user_items(struct img *img)
 /* Enough to open a disk with 1024 user items, too little to check it. */
 static void little_memory(struct scene *s)
 {
-    s->memory = 1200 << 10;
+    s->memory = 320 << 10;
 }
 
 static void named_avhdx(struct scene *s)

@@ -156,6 +156,49 @@ static void trailing_byte(struct img *img)
     *img_bytes(img, img->size - 1, 1) = 1;
 }
 
+static void deep(struct scene *s)
+{
+    s->check.deep = true;
+}
+
+static const struct img_block apart[] = {{.block = 0, .state = 6, .off = 4 << 20},
+                                         {.block = 1, .state = 6, .off = 10 << 20}};
+static const struct img_params with_room = {.states = "", .blocks = apart, .block_count = 2};
+
+static void data_between_blocks(struct img *img)
+{
+    *img_bytes(img, 7 * MIB + 0x1234, 1) = 1;
+    *img_bytes(img, 9 * MIB - 1, 1) = 1;
+}
+
+static void data_at_the_edges_of_blocks(struct img *img)
+{
+    *img_bytes(img, 6 * MIB - 1, 1) = 1;
+    *img_bytes(img, 10 * MIB, 1) = 1;
+}
+
+static void signature_between_blocks(struct img *img)
+{
+    memcpy(img_bytes(img, 8 * MIB + 0x10040, 8), "_BHRfS_M", 8);
+}
+
+static void signature_off_the_grid(struct img *img)
+{
+    memcpy(img_bytes(img, 8 * MIB + 4096 + 0x10040, 8), "_BHRfS_M", 8);
+}
+
+static const struct img_params odd_disk = {.virtual_size = 19 * MIB};
+
+static void byte_behind_disk(struct img *img)
+{
+    *img_bytes(img, img_block_off(img, 9) + MIB, 1) = 1;
+}
+
+static void last_byte_of_disk(struct img *img)
+{
+    *img_bytes(img, img_block_off(img, 9) + MIB - 1, 1) = 1;
+}
+
 static void trailing_zeros(struct img *img)
 {
     img_resize(img, img->size + MIB);
@@ -298,7 +341,14 @@ static const struct test_case cases[] = {
     {"for-stale-entries-of-two-sessions", "VHDX-FOR-001", I, .mutate = stale_entries_of_two, .count = 2},
     {"for-older-bat-page", "VHDX-FOR-002", I, .mutate = stale_bat_page, .inside = stale_bat_page_same},
     {"for-orphan-sector", "VHDX-FOR-003", I, .mutate = orphan_sector, .at = 0x102000},
+    {"for-data-between-blocks", "VHDX-FOR-004", I, .params = &with_room, .mutate = data_between_blocks, .damage = deep,
+     .inside = data_at_the_edges_of_blocks, .guard = deep, .count = 1, .says = "first of it at 0x701234",
+     .at = 0x700000},
+    {"for-signature-between-blocks", "VHDX-FOR-005", I, .params = &with_room, .mutate = signature_between_blocks,
+     .damage = deep, .inside = signature_off_the_grid, .guard = deep, .count = 1, .says = "btrfs", .at = 0x800000},
     {"for-trailing-data", "VHDX-FOR-006", I, .mutate = trailing_byte, .inside = trailing_zeros},
+    {"for-byte-behind-the-disk", "VHDX-FOR-007", I, .params = &odd_disk, .mutate = byte_behind_disk, .damage = deep,
+     .inside = last_byte_of_disk, .guard = deep, .count = 1, .says = "holds 1 byte other than zero"},
     {"for-soft-anchor", "VHDX-FOR-008", I, .params = &anchored, .inside = no_anchor},
     {"for-reserved-areas", "VHDX-FOR-009", I, .mutate = hidden_text, .says = "meet me at noon!", .at = 0x50000},
     {"for-former-block-grid", "VHDX-FOR-010", I, .params = &with_cell, .guard_params = &off_grid},

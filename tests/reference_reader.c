@@ -11,7 +11,7 @@
 
 typedef uint64_t u64;
 
-static const u64 UNIT = 1 << 20;
+static const u64 UNIT = 1 << 20, SIZE_MOST = (u64)1 << 47; /* of a file that a log makes */
 enum { LOG_PAGE = 4096, CHANGES_MAX = 4096 };
 
 struct change {
@@ -34,6 +34,8 @@ struct layer {
     u64 log_off, log_len;
     u64 region_off[2047], region_len[2047];
     unsigned region_count;
+    u64 metadata_off, metadata_region_len;
+    u64 metadata_len; /* of the region, what lies in the file */
     u64 bat_off, bat_slots;
     u64 disk_size, block_size, sector_size, chunk_ratio;
     bool has_parent;
@@ -62,8 +64,9 @@ static u64 least(u64 a, u64 b)
 /* CRC-32C. Every checksum of the format lies at offset 4 and counts as zero. */
 static uint32_t crc(const unsigned char *p, u64 len)
 {
-    uint32_t table[256], c = 0xFFFFFFFFu;
-    for (uint32_t i = 0; i < 256; i++) {
+    static uint32_t table[256];
+    uint32_t c = 0xFFFFFFFFu;
+    for (uint32_t i = 0; i < 256 && table[255] == 0; i++) {
         table[i] = i;
         for (int k = 0; k < 8; k++)
             table[i] = table[i] & 1 ? table[i] >> 1 ^ 0x82F63B78u : table[i] >> 1;
@@ -234,6 +237,8 @@ static bool apply(struct layer *l, const unsigned char *e, u64 end)
         const unsigned char *d = e + 64 + 32 * i;
         bool data = memcmp(d, "desc", 4) == 0;
         u64 len = data ? LOG_PAGE : number(d + 8, 8);
+        if (len == 0)
+            continue;
         if (!good_target(l, number(d + 16, 8), len, end))
             return false;
         add_change(l, number(d + 16, 8), len, d, data ? sector : NULL);
@@ -273,6 +278,8 @@ static const char *replay(struct layer *l, const unsigned char *header)
         unsigned char *e = log_entry(l, best->at[i], guid);
         flushed = number(e + 48, 8);
         last = number(e + 56, 8);
+        if ((last > SIZE_MOST && last > l->file->size) || (flushed > SIZE_MOST && flushed > l->file->size))
+            why = "absurd size";
         if (last > end)
             end = last;
         free(e);
@@ -302,7 +309,7 @@ static const char FILE_PARAMETERS[] = "\x37\x67\xA1\xCA\x36\xFA\x43\x4D\xB3\xB6\
 static const char DISK_SIZE[] = "\x24\x42\xA5\x2F\x1B\xCD\x76\x48\xB2\x11\x5D\xBE\xD8\x3B\xF4\xB8";
 static const char SECTOR_SIZE[] = "\x1D\xBF\x41\x81\x6F\xA9\x09\x47\xBA\x47\xF2\x33\xA8\xFA\xAB\x5F";
 
-static bool find_regions(struct layer *l, u64 *ret_metadata)
+static bool find_regions(struct layer *l)
 {
     unsigned char *t = room(65536);
     bool valid = false, bat = false, metadata = false;
@@ -323,33 +330,64 @@ static bool find_regions(struct layer *l, u64 *ret_metadata)
         }
         if (memcmp(e, METADATA_REGION, 16) == 0 && !metadata) {
             metadata = true;
-            *ret_metadata = off;
+            l->metadata_off = off;
+            l->metadata_region_len = len;
+            l->metadata_len = off < l->size ? least(len, l->size - off) : 0;
         }
     }
     free(t);
     return bat && metadata && l->bat_slots > 0;
 }
 
-/* File offset of an item. */
-static bool find_item(const struct layer *l, u64 metadata, const char *id, u64 *ret)
+/* Of the metadata region, which is all that the table has to do with; zeros behind its end. */
+static void fetch_metadata(const struct layer *l, u64 at, unsigned char *buf, u64 len)
 {
-    u64 count = fetch_number(l, metadata + 10, 2);
+    u64 there = at < l->metadata_len ? least(len, l->metadata_len - at) : 0;
+    memset(buf, 0, (size_t)len);
+    if (there > 0)
+        fetch(l, l->metadata_off + at, buf, there);
+}
+
+/* File offset of an item of at least `needed` bytes; it has to lie in the region. */
+static bool find_item(const struct layer *l, const char *id, u64 needed, u64 *ret, u64 *ret_len)
+{
+    unsigned char head[32], e[32];
+    fetch_metadata(l, 0, head, 32);
+    u64 count = memcmp(head, "metadata", 8) == 0 ? least(number(head + 10, 2), 2047) : 0;
     for (u64 i = 0; i < count; i++) {
-        unsigned char e[32];
-        fetch(l, metadata + 32 + 32 * i, e, 32);
+        fetch_metadata(l, 32 + 32 * i, e, 32);
         if (memcmp(e, id, 16) != 0 || (e[24] & 1))
             continue;
-        *ret = metadata + number(e + 16, 4);
-        return true;
+        u64 off = number(e + 16, 4), len = number(e + 20, 4);
+        *ret = l->metadata_off + off;
+        *ret_len = len;
+        return len >= needed && len <= UNIT && off + len <= l->metadata_len;
     }
     return false;
 }
 
-static bool read_geometry(struct layer *l, u64 metadata)
+static bool ranges_meet(u64 a, u64 a_len, u64 b, u64 b_len)
 {
-    u64 parameters, size, sector;
-    if (!find_item(l, metadata, FILE_PARAMETERS, &parameters) || !find_item(l, metadata, DISK_SIZE, &size) ||
-        !find_item(l, metadata, SECTOR_SIZE, &sector))
+    u64 a_end = a + a_len < a ? UINT64_MAX : a + a_len, b_end = b + b_len < b ? UINT64_MAX : b + b_len;
+    return a < b_end && b < a_end;
+}
+
+/* Its entries would be another structure's bytes. */
+static bool bat_is_elsewhere(const struct layer *l)
+{
+    u64 blocks = (l->disk_size + l->block_size - 1) / l->block_size;
+    u64 chunks = (blocks + l->chunk_ratio - 1) / l->chunk_ratio;
+    u64 entries = l->has_parent ? chunks * (l->chunk_ratio + 1) : blocks + (blocks - 1) / l->chunk_ratio;
+    u64 len = 8 * least(entries, l->bat_slots);
+    return ranges_meet(l->bat_off, len, 0, UNIT) || ranges_meet(l->bat_off, len, l->log_off, l->log_len) ||
+           ranges_meet(l->bat_off, len, l->metadata_off, l->metadata_region_len);
+}
+
+static bool read_geometry(struct layer *l)
+{
+    u64 parameters, size, sector, len;
+    if (!find_item(l, FILE_PARAMETERS, 8, &parameters, &len) || !find_item(l, DISK_SIZE, 8, &size, &len) ||
+        !find_item(l, SECTOR_SIZE, 4, &sector, &len))
         return false;
     l->block_size = fetch_number(l, parameters, 4);
     l->has_parent = fetch_number(l, parameters + 4, 4) & 2;
@@ -359,7 +397,7 @@ static bool read_geometry(struct layer *l, u64 metadata)
         (l->sector_size != 512 && l->sector_size != 4096) || l->disk_size == 0 || l->disk_size > (u64)1 << 46)
         return false;
     l->chunk_ratio = (l->sector_size << 23) / l->block_size;
-    return true;
+    return !bat_is_elsewhere(l);
 }
 
 /* ---- who owns what ---- */
@@ -404,24 +442,18 @@ static void list_lives(struct layer *l)
     }
 }
 
-static bool meets(u64 a, u64 a_len, u64 b, u64 b_len)
-{
-    u64 a_end = a + a_len < a ? UINT64_MAX : a + a_len, b_end = b + b_len < b ? UINT64_MAX : b + b_len;
-    return a < b_end && b < a_end;
-}
-
 /* True when the place of a BAT entry is also somebody else's. Anchors give way to everybody. */
 static bool shared(const struct layer *l, u64 index, u64 off, u64 len, bool anchor)
 {
-    if (meets(off, len, 0, UNIT) || meets(off, len, l->log_off, l->log_len))
+    if (ranges_meet(off, len, 0, UNIT) || ranges_meet(off, len, l->log_off, l->log_len))
         return true;
     for (unsigned i = 0; i < l->region_count; i++) {
-        if (meets(off, len, l->region_off[i], l->region_len[i]))
+        if (ranges_meet(off, len, l->region_off[i], l->region_len[i]))
             return true;
     }
     for (u64 i = 0; i < l->live_count; i++) {
         const struct live *o = &l->lives[i];
-        if (o->index != index && (o->kind != LIVE_ANCHOR || anchor) && meets(off, len, o->off, o->len))
+        if (o->index != index && (o->kind != LIVE_ANCHOR || anchor) && ranges_meet(off, len, o->off, o->len))
             return true;
     }
     return false;
@@ -502,7 +534,6 @@ bool reference_piece(const struct reference *r, uint64_t off, void *buf, size_t 
 
 static const char *open_layer(struct layer *l, unsigned char *ret_header)
 {
-    u64 metadata = 0;
     l->size = l->file->size;
     l->changes = room(CHANGES_MAX * sizeof(*l->changes));
     const char *why = choose_header(l, ret_header);
@@ -510,7 +541,7 @@ static const char *open_layer(struct layer *l, unsigned char *ret_header)
         why = replay(l, ret_header);
     if (why)
         return why;
-    if (!find_regions(l, &metadata) || !read_geometry(l, metadata))
+    if (!find_regions(l) || !read_geometry(l))
         return "no disk";
     list_lives(l);
     return NULL;
@@ -521,10 +552,8 @@ static bool linkage_of(const struct layer *l, char ret[37])
 {
     static const char locator_id[] = "\x2D\x5F\xD3\xA8\x0B\xB3\x4D\x45\xAB\xF7\xD3\xD8\x48\x34\xAB\x0C";
     static const char key[] = "parent_linkage";
-    u64 metadata = 0, item;
-    struct layer copy = *l;
-    copy.region_count = 0;
-    if (!find_regions(&copy, &metadata) || !find_item(l, metadata, locator_id, &item))
+    u64 item, item_len;
+    if (!find_item(l, locator_id, 20, &item, &item_len))
         return false;
     for (u64 i = 0, n = fetch_number(l, item + 18, 2); i < n; i++) {
         u64 at = item + 20 + 12 * i, value = item + fetch_number(l, at + 4, 4) + 2; /* behind the brace */

@@ -91,6 +91,8 @@ static void rows_are_complete(void **state)
             fail_msg("%s: the title is no fault in lower case: %s", r->id, r->title);
         if (r->why[strlen(r->why) - 1] != '.')
             fail_msg("%s: `why` is no sentence", r->id);
+        if ((r->scope == SCOPE_BAT_NOTE) != (r->facts != 0))
+            fail_msg("%s: facts are what rules of BAT entries have, or are never called", r->id);
     }
 }
 

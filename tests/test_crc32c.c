@@ -78,6 +78,26 @@ static void structure_counts_its_checksum_as_zero(void **state)
     assert_int_equal(crc32c_structure(span_of(entry, sizeof(entry))), 0x610687de);
 }
 
+static void zeros_are_as_good_as_fed(void **state)
+{
+    (void)state;
+    static const uint8_t zeros[65536];
+    static const uint32_t starts[] = {0, 1, 0xffffffff, 0xe3069283};
+
+    for (size_t s = 0; s < sizeof(starts) / sizeof(starts[0]); s++) {
+        for (size_t len = 0; len <= 300; len++)
+            assert_int_equal(crc32c_zeros(starts[s], len), crc32c_portable(starts[s], zeros, len));
+        for (size_t len = 512; len <= sizeof(zeros); len *= 2) {
+            assert_int_equal(crc32c_zeros(starts[s], len), crc32c_portable(starts[s], zeros, len));
+            assert_int_equal(crc32c_zeros(starts[s], len - 80), crc32c_portable(starts[s], zeros, len - 80));
+        }
+        for (unsigned i = 16; i < 63; i++) { /* too long to feed: two halves instead */
+            uint64_t half = (uint64_t)1 << i;
+            assert_int_equal(crc32c_zeros(starts[s], 2 * half), crc32c_zeros(crc32c_zeros(starts[s], half), half));
+        }
+    }
+}
+
 static void structure_shorter_than_its_checksum_is_zero(void **state)
 {
     (void)state;
@@ -122,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_values),
         cmocka_unit_test(structure_counts_its_checksum_as_zero),
+        cmocka_unit_test(zeros_are_as_good_as_fed),
         cmocka_unit_test(structure_shorter_than_its_checksum_is_zero),
         cmocka_unit_test(implementations_agree_on_any_length_alignment_and_split),
     };

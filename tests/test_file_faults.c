@@ -18,9 +18,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "base/limits.h"
+#include "check/run.h"
+#include "image/chain.h"
 #include "io/source.h"
+
+#include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
 
 static struct {
     int read_error; /* errno of each pread from read_error_at on */
@@ -426,6 +429,32 @@ static void spool_into_a_full_file_system(void **state)
 
 #define IN_FILE(test) cmocka_unit_test_setup_teardown(test, enter, leave)
 
+static void file_that_vanishes_under_a_check_is_told(void **state)
+{
+    (void)state;
+    struct image *img = NULL;
+    struct check_result *res = NULL;
+    const struct check_options options = {.max_findings = 1};
+
+    for (int gone = 0; gone < 2; gone++) {
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        assert_int_equal(open_file(), STATUS_OK);
+        const struct host_facts host = {.known = true, .info = info};
+        assert_int_equal(image_open(a, src, path, &host, &(struct image_options){.no_replay = false}, &img), STATUS_OK);
+        assert_int_equal(chain_resolve(img, &(struct chain_options){.parent_count = 0}), STATUS_OK);
+        fault.fstat_error = gone ? ESTALE : 0;
+        assert_int_equal(check_run(img, &options, image_look_again, &res), STATUS_OK);
+        fault.fstat_error = 0;
+        assert_int_equal(res->io_error, gone);
+        assert_int_equal(res->complete, !gone);
+        chain_close(img);
+        image_close(img);
+        source_close(src);
+        src = NULL;
+        arena_destroy(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -436,6 +465,7 @@ int main(void)
         IN_FILE(block_device_is_measured_by_seeking),
         IN_FILE(path_that_changes_between_two_looks),
         IN_FILE(stat_that_fails_later),
+        IN_FILE(file_that_vanishes_under_a_check_is_told),
         IN_FILE(spool_goes_on_and_skips_zeros),
         IN_FILE(spool_without_unnamed_files),
         IN_FILE(spool_into_a_full_file_system),

@@ -19,7 +19,7 @@ setup() {
     valid check r.json
     [ "$(json '.images[0].verdict' r.json)" = clean ]
     [ "$(json '[.images[0].rules.not_evaluated[] | select(.rule | startswith("VHDX-CHAIN"))] | length > 0' r.json)" = true ]
-    [ "$(json '[.images[0].rules.not_evaluated[].reason] | unique | join(",")' r.json)" = "no parent given" ]
+    [ "$(json '[.images[0].rules.not_evaluated[] | select(.rule | startswith("VHDX-CHAIN")).reason] | unique | join(",")' r.json)" = "no parent given" ]
     [ "$(json '.images[0].facts.parent.resolved' r.json)" = null ]
 }
 

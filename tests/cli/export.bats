@@ -217,7 +217,7 @@ i.save("zeros.vhdx")'
     command -v strace >/dev/null || skip "no strace to slow it down"
     cp plain.vhdx live.vhdx
     chmod u+w live.vhdx
-    ASAN_OPTIONS=detect_leaks=0 strace -qq -o /dev/null -e trace=pwrite64 -e inject=pwrite64:delay_enter=300000 "$VHDXRAY" export live.vhdx out 2>err &
+    ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o /dev/null -e trace=pwrite64 -e inject=pwrite64:delay_enter=300000 "$VHDXRAY" export live.vhdx out 2>err &
     sleep 0.2
     touch live.vhdx
     wait $! && status=0 || status=$?
@@ -228,7 +228,7 @@ i.save("zeros.vhdx")'
 
 @test "an interrupted export leaves nothing" {
     command -v strace >/dev/null || skip "no strace to slow it down"
-    ASAN_OPTIONS=detect_leaks=0 strace -qq -o /dev/null -e trace=pwrite64 -e inject=pwrite64:delay_enter=2000000 "$VHDXRAY" export plain.vhdx out 2>/dev/null &
+    ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o /dev/null -e trace=pwrite64 -e inject=pwrite64:delay_enter=2000000 "$VHDXRAY" export plain.vhdx out 2>/dev/null &
     for _ in $(seq 100); do
         compgen -G 'out.*.partial' >/dev/null && break
         sleep 0.05

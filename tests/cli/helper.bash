@@ -64,6 +64,11 @@ def escapes():                                  # strings that attack who reads 
     i.pairs.append((b"\x00\xdc", b"odd"))
     return i
 
+def greedy():                                   # a locator that takes more than 1 MiB of memory
+    i = child()
+    i.pairs += [(f"k{n}", "x" * 30000) for n in range(16)]
+    return i
+
 for name in sys.argv[2:]:
     globals()[name]().save(os.path.join(sys.argv[1], name + ".vhdx"))
 PY

@@ -3,6 +3,8 @@
 
 load helper
 
+COMMANDS="check info dump log map read export hash compare chain carve explain rules create write replay repair undo"
+
 setup_file() {
     images clean
 }
@@ -18,7 +20,7 @@ setup() {
         expect 0 "Examples:" "Commands:" "Exit codes:"
         [ -z "$stderr" ]
         [[ ${output%%Commands:*} == *Examples:* ]]
-        for c in check info dump log map read export hash compare chain explain rules; do
+        for c in $COMMANDS; do
             [[ $output == *$'\n  '"$c "* ]]
         done
     done
@@ -27,7 +29,7 @@ setup() {
 @test "help lists the commands there are, and no others" {
     vx --help
     listed=$(sed -n '/^Commands:/,/^$/p' <<<"$output" | awk '/^  / { print $1 }' | tr '\n' ' ')
-    [ "$listed" = "check info dump log map read export hash compare chain explain rules " ]
+    [ "$listed" = "$COMMANDS " ]
     for c in $listed; do
         vx "$c" --help
         expect 0 "vhdxray $c" "Examples:" "Usage: vhdxray $c" "Options:" "--help"
@@ -36,7 +38,7 @@ setup() {
 }
 
 @test "every option that help shows is accepted" {
-    for c in check info dump log map read export hash compare chain explain rules; do
+    for c in $COMMANDS; do
         vx $c --help
         for o in $(grep -oE '^  .{4}--[a-z-]+' <<<"$output" | grep -oE -- '--[a-z-]+'); do
             vx $c $o --help --help # the first is the value of options that take one

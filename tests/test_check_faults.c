@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A check on a host that fails: whatever could not be looked at, the result says that it is not complete, and why.
+ * Every read and every allocation of a check fails in turn.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "build.h"
+#include "check/run.h"
+#include "faulty.h"
+#include "image/chain.h"
+
+#include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
+
+/* A dirty image with errors in both views, so that findings of every kind of wording are made. */
+static struct img *dirty_image(void)
+{
+    struct img *img = img_create(&(struct img_params){.data = IMG_DATA_NONE});
+    img_make_dirty_bat(img, img_block_index(img, 1), img_bat_get(img, 0));
+    img_bat_set(img, img_block_index(img, 2), 4);
+    img_header(img, 0)[IMG_HEADER_RESERVED] = 1;
+    img_sign_header(img, 0);
+    return img;
+}
+
+struct checked {
+    struct arena *arena;
+    struct source *base;
+    struct faulty faulty;
+    struct image *image;
+    struct check_result *result;
+    enum status status;
+};
+
+/* fail_read, fail_allocation: number of the one that fails, and with sticky all behind it; 0: none. */
+static void check(struct checked *c, const struct img *img, uint64_t fail_read, uint64_t fail_allocation, bool sticky)
+{
+    *c = (struct checked){.arena = arena_create(LIMIT_MEMORY_DEFAULT), .base = img_source(img)};
+    assert_non_null(c->arena);
+    struct source *s = faulty_over(&c->faulty, c->base);
+    c->faulty.fail_read = fail_read;
+    c->faulty.sticky = sticky;
+    arena_fail_at(c->arena, fail_allocation, sticky);
+    const struct host_facts host = {.known = true, .info = {.size = img->size, .allocated_bytes = img->size}};
+    c->status = image_open(c->arena, s, "faults.vhdx", &host, &(struct image_options){.no_replay = false}, &c->image);
+    if (c->status == STATUS_OK)
+        c->status = chain_resolve(c->image, &(struct chain_options){.parent_count = 0});
+    if (c->status == STATUS_OK)
+        c->status = check_run(c->image, &(struct check_options){.max_findings = 100}, NULL, &c->result);
+}
+
+static void drop(struct checked *c)
+{
+    if (c->image) {
+        chain_close(c->image);
+        image_close(c->image);
+    }
+    source_close(c->base);
+    arena_destroy(c->arena);
+}
+
+static void reads_fail_in_turn(bool sticky)
+{
+    struct img *img = dirty_image();
+    struct checked c;
+    bool failed = true;
+    for (uint64_t n = 1; failed; n++) {
+        check(&c, img, n, 0, sticky);
+        failed = c.faulty.reads >= n;
+        assert_int_equal(c.status, STATUS_OK);
+        assert_int_equal(c.result->io_error, failed);
+        assert_int_equal(c.result->complete, !failed);
+        assert_true(n < 10000);
+        drop(&c);
+    }
+    img_free(img);
+}
+
+static void allocations_fail_in_turn(bool sticky)
+{
+    struct img *img = dirty_image();
+    struct checked c;
+    bool failed = true;
+    uint64_t results = 0;
+    for (uint64_t n = 1; failed; n++) {
+        check(&c, img, 0, n, sticky);
+        failed = arena_status(c.arena) != STATUS_OK;
+        if (c.result) {
+            assert_int_equal(c.result->limited, failed);
+            assert_int_equal(c.result->complete, !failed);
+            results += failed;
+        } else {
+            assert_int_not_equal(c.status, STATUS_OK);
+        }
+        assert_true(n < 100000);
+        drop(&c);
+    }
+    assert_true(results > 0); /* some of them leave a result behind */
+    img_free(img);
+}
+
+static void every_read_fails_in_turn(void **state)
+{
+    (void)state;
+    reads_fail_in_turn(false);
+    reads_fail_in_turn(true);
+}
+
+static void every_allocation_fails_in_turn(void **state)
+{
+    (void)state;
+    allocations_fail_in_turn(false);
+    allocations_fail_in_turn(true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_read_fails_in_turn),
+        cmocka_unit_test(every_allocation_fails_in_turn),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
