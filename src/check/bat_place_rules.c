@@ -46,11 +46,8 @@ static void block_over_log(struct probe *p, const struct subject *s)
     finding_guest_of(f, n);
     finding_related(p, f, STRUCTURE_LOG, -1, s->view->log_off);
     const struct header *h = image_header(s->image);
-    if (h && guid_is_nil(&h->log_guid)) {
+    if (h && guid_is_nil(&h->log_guid))
         finding_repair(f, REPAIR_CONSENT);
-        finding_next(
-            p, f, "vhdxray repair FILE --consent VHDX-BAT-014 (plan only; makes a new log behind the end of the file)");
-    }
 }
 
 static void block_over_region(struct probe *p, const struct subject *s)
@@ -159,8 +156,8 @@ static void bitmap_overlap(struct probe *p, const struct subject *s)
 
 /* What is wrong with the place of a soft anchor. */
 enum {
-    ANCHOR_FACTS = BAT_FACT_WRAPS | BAT_FACT_PAST_EOF | BAT_FACT_HITS_LOG | BAT_FACT_HITS_REGION |
-                   BAT_FACT_HITS_BITMAP | BAT_FACT_HITS_ANCHOR | BAT_FACT_SAME_PAYLOAD | BAT_FACT_PARTIAL_PAYLOAD
+    ANCHOR_FACTS = BAT_FACT_WRAPS | BAT_FACT_PAST_EOF | BAT_FACT_HITS_LOG | BAT_FACT_HITS_REGION | BAT_FACT_HITS_BITMAP |
+                   BAT_FACT_HITS_ANCHOR | BAT_FACT_SAME_PAYLOAD | BAT_FACT_PARTIAL_PAYLOAD
 };
 
 /* The soft anchor itself: past the end, or somewhere that is taken. */
@@ -289,7 +286,7 @@ static const struct rule rules[] = {
                "whose the "
                "bytes are. QEMU does not notice.",
         .means = "two guest ranges show the same bytes: one of them is lost",
-        .next = "vhdxray repair FILE --consent VHDX-BAT-016 (plan only; copies the block for one owner)",
+        .next = "do not let a guest write to FILE; compare both ranges with what the file system expects there",
         .check = blocks_share_place,
     },
     {
@@ -337,7 +334,7 @@ static const struct rule rules[] = {
                "must be "
                "dropped when something else takes the space.",
         .means = "guest data is not affected: the block reads as zeros; its old content is not there any more",
-        .next = "vhdxray repair FILE (plan only; forgets the old place)",
+        .next = "vhdxray dump FILE bat; Hyper-V may refuse FILE",
         .check = anchor_taken,
     },
     {
@@ -353,8 +350,7 @@ static const struct rule rules[] = {
                "Without it "
                "nobody knows which.",
         .means = "for each sector of the block it is unknown whether this file or the parent holds it",
-        .next = "vhdxray repair FILE --consent VHDX-BAT-020 (plan only; sets state 6: all sectors come from "
-                "this file)",
+        .next = "keep FILE and its parent unchanged; vhdxray dump FILE bat",
         .check = bitmap_missing,
     },
     {
@@ -370,8 +366,7 @@ static const struct rule rules[] = {
             "offset there belongs to a disk that was larger, or to a page of the BAT that was moved by one entry "
             "(VHDX-BAT-025).",
         .means = "the guest cannot see what the entry points to; it may be a block that it lost",
-        .next = "vhdxray repair FILE --consent VHDX-BAT-021 (plan only; empties the slot); vhdxray dump FILE "
-                "bat shows what it points to",
+        .next = "vhdxray dump FILE bat: compare virtual size and entries",
         .check = slot_unused,
     },
 };

@@ -48,7 +48,6 @@ static void region_too_small(struct probe *p, const struct subject *s)
     finding_actual(p, f, "%" PRIu64 " bytes", v->bat_region.len);
     if (spare) {
         finding_repair(f, REPAIR_CONSENT);
-        finding_next(p, f, "vhdxray repair FILE --consent VHDX-BAT-001 (plan only; moves the BAT to a larger region)");
         finding_means(p, f, "nothing is lost: the missing slots lie behind the last block of the disk");
     }
 }
@@ -278,8 +277,7 @@ static const struct rule rules[] = {
         .title = "payload block in the reserved state 4",
         .why = "State 4 has no meaning, so no reader can say what the guest should see. Damage, not a writer's habit.",
         .means = "the content of the block is unknown: programs refuse the file or fail when the guest reads there",
-        .next = "vhdxray repair FILE --consent VHDX-BAT-002 (plan only; the block reads as zeros then); "
-                "vhdxray dump FILE bat shows the entries around it",
+        .next = "vhdxray dump FILE bat: look at the entries around it; restore the block from a backup",
         .check = state_reserved,
     },
     {
@@ -295,8 +293,7 @@ static const struct rule rules[] = {
                "zeros, "
                "others refuse the file.",
         .means = "the block reads as zeros, where it is read at all",
-        .next = "vhdxray repair FILE --consent VHDX-BAT-003 (plan only; sets state 3, which reads as zeros "
-                "as well)",
+        .next = "none before a copy of FILE is kept; programs that accept the state read zeros there",
         .check = state_of_draft,
     },
     {
@@ -312,8 +309,7 @@ static const struct rule rules[] = {
                "lost "
                "its HasParent flag.",
         .means = "sectors of the block that a parent should supply are missing; the others are in the file",
-        .next = "vhdxray repair FILE --consent VHDX-BAT-004 (plan only; sets state 6: all sectors come from "
-                "this file); see first whether a parent locator exists (VHDX-META-039)",
+        .next = "vhdxray dump FILE metadata: see whether a parent locator exists (VHDX-META-039)",
         .check = state_needs_parent,
     },
     {
@@ -329,7 +325,7 @@ static const struct rule rules[] = {
                "before "
                "April 2023 leaves the state of a payload block there (issue 727).",
         .means = "which sectors of the chunk belong to this file and which to the parent is unknown",
-        .next = "vhdxray repair FILE --consent VHDX-BAT-005 (plan only; sets the state that fits the chunk)",
+        .next = "vhdxray dump FILE bat: look at the entries around it",
         .check = bitmap_state_reserved,
     },
     {
@@ -346,8 +342,7 @@ static const struct rule rules[] = {
                "holds "
                "the entry of a payload block that was moved there (VHDX-BAT-025, VHDX-BAT-026).",
         .means = "the slot may hold the place of a block that the guest can no longer see",
-        .next = "vhdxray repair FILE --consent VHDX-BAT-006 (plan only; empties the slot); compare with "
-                "VHDX-BAT-025 and VHDX-BAT-026 first",
+        .next = "vhdxray dump FILE bat: compare with VHDX-BAT-025 and VHDX-BAT-026 before anything is changed",
         .check = bitmap_without_parent,
     },
     {
@@ -363,7 +358,7 @@ static const struct rule rules[] = {
                "data "
                "hidden in the table.",
         .means = "guest data is not affected where the file opens; strict programs refuse it",
-        .next = "vhdxray repair FILE (plan only; clears the bits)",
+        .next = "vhdxray dump FILE bat --hex",
         .check = reserved_bits,
     },
     {
@@ -394,7 +389,7 @@ static const struct rule rules[] = {
             "In states 0 and 2 the offset is reserved. QEMU before January 2015 left it in ZERO entries, and Hyper-V "
             "refuses such files.",
         .means = "guest data is not affected: the block reads as zeros, or from the parent, whatever lies there",
-        .next = "vhdxray repair FILE (plan only; sets the offset to 0)",
+        .next = "vhdxray dump FILE bat; Hyper-V may refuse FILE",
         .check = offset_idle,
     },
     {
@@ -424,7 +419,7 @@ static const struct rule rules[] = {
                "files at "
                "the last guest byte.",
         .means = "nothing is lost: all guest bytes of the block are in the file",
-        .next = "vhdxray repair FILE (plan only; makes the file hold the whole block)",
+        .next = "make the file longer before giving it to Hyper-V",
         .check = block_cut,
     },
     {
@@ -440,8 +435,7 @@ static const struct rule rules[] = {
             "The file is shorter than its BAT says: an interrupted copy or compaction, a full host disk, or a damaged "
             "entry.",
         .means = "guest data of the block is lost",
-        .next = "vhdxray repair FILE --consent VHDX-BAT-012 (plan only; keeps what is there of a block and "
-                "gives up the rest); look for a complete copy of FILE first",
+        .next = "look for a complete copy of FILE: what lies past its end cannot be rebuilt from it",
         .check = block_past_end,
     },
     {

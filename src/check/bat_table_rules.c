@@ -385,8 +385,7 @@ static const struct rule rules[] = {
                "page one "
                "entry too high, so every block of the page appears in its neighbour's place and the last one is lost.",
         .means = "guest ranges of this page show each other's content, each moved by one block",
-        .next = "vhdxray repair FILE --consent VHDX-BAT-025 (plan only; moves the entries of the page back); "
-                "do not let a guest write to FILE before",
+        .next = "do not let a guest write to FILE; keep a copy: the old entries can still be read one place lower",
         .check = page_shifted,
     },
     {
@@ -401,8 +400,7 @@ static const struct rule rules[] = {
                "from the "
                "second chunk on (4 GiB with 512-byte sectors) every block stands too low.",
         .means = "programs that follow the specification show guest data behind the first chunk moved, or miss it",
-        .next = "vhdxray repair FILE --consent VHDX-BAT-026 (plan only; moves the entries behind their "
-                "bitmap slots); do not let a guest write to FILE before",
+        .next = "do not let a guest write to FILE with another program than the one that wrote it",
         .check = interleave_missing,
     },
     {

@@ -386,8 +386,7 @@ static const struct rule rules[] = {
                "Hyper-V says: "
                "there is a mismatch in the identifiers of the parent virtual hard disk and differencing disk.",
         .means = "the guest sees a mixture of old and new sectors: the file system on it is unreliable",
-        .next = "look for an unchanged copy of the parent; else vhdxray repair FILE --consent VHDX-CHAIN-003 "
-                "--parent PARENT (plan only; links the disk to that parent, whatever it holds)",
+        .next = "look for an unchanged copy of the parent with the GUID expected here",
         .check = linkage_mismatch,
     },
     {
@@ -440,8 +439,7 @@ static const struct rule rules[] = {
         .title = "parent and child have different Virtual Disk IDs",
         .why = "The id names the disk, not the file, and is copied when a child is made. DiscUtils draws a new one.",
         .means = "guest data is not affected if the linkage fits; the guest may see a new disk",
-        .next = "vhdxray repair FILE --consent VHDX-CHAIN-007 --parent PARENT (plan only; takes the id of "
-                "that parent), once it is clear that it is the right file",
+        .next = "make sure that the parent is the right file",
         .check = disk_id_differs,
     },
     {
@@ -481,7 +479,7 @@ static const struct rule rules[] = {
                "replayed in memory.",
         .means =
             "sectors from the parent are right only with its log replayed; programs that refuse or ignore it differ",
-        .next = "vhdxray repair PARENT (plan only; replays its log)",
+        .next = "check the parent by itself",
         .check = parent_dirty,
     },
     {

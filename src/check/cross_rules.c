@@ -286,8 +286,7 @@ static const struct rule rules[] = {
         .title = "disk without parent has the BAT of a child",
         .why = "One lost bit, HasParent, turns a child into a disk that seems complete and shows nonsense.",
         .means = "sectors that should come from a parent are missing",
-        .next = "vhdxray repair FILE --consent VHDX-XREF-006 (plan only; sets HasParent if there is a parent "
-                "locator)",
+        .next = "vhdxray dump FILE locator: if there is a parent locator, its paths name the parent",
         .check = parent_bit_lost,
     },
     {

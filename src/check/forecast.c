@@ -40,7 +40,9 @@ static bool has_long_active_entry(const struct image *img)
 
 static bool has_log_guid(const struct image *img)
 {
-    return img->current >= 0 && !guid_is_nil(&image_header(img)->log_guid) && image_header(img)->log_len > 0;
+    const struct header *h = image_header(img);
+
+    return h != NULL && !guid_is_nil(&h->log_guid) && h->log_len > 0;
 }
 
 static bool is_outside(const struct image *img, uint64_t off, uint64_t len)
@@ -54,9 +56,11 @@ static bool ends_early(const struct image *img)
     const struct view *v = img->main;
     const struct region_ref *const regions[2] = {&v->bat_region, &v->metadata_region};
 
-    if (img->current < 0)
+    const struct header *h = image_header(img);
+
+    if (h == NULL)
         return false;
-    if (is_outside(img, image_header(img)->log_off, image_header(img)->log_len))
+    if (is_outside(img, h->log_off, h->log_len))
         return true;
     for (int i = 0; i < 2; i++) {
         if (regions[i]->found && (regions[i]->len == 0 || is_outside(img, regions[i]->off, regions[i]->len)))

@@ -328,8 +328,7 @@ static const struct rule rules[] = {
         .title = "parent locator names no path",
         .why = "A program that opens this disk has nowhere to look for the parent.",
         .means = PARENT_UNKNOWN,
-        .next = "vhdxray repair FILE --consent VHDX-PLOC-013 --parent PARENT (plan only; names the path of "
-                "that parent)",
+        .next = NAME_PARENT,
         .check = some_path_there,
     },
     {
@@ -358,8 +357,7 @@ static const struct rule rules[] = {
             "relative_path is relative to this file, volume_path names a volume by GUID. A path of another form sends "
             "programs to a place the key does not promise.",
         .means = "guest data is not affected; programs may look for different parents",
-        .next = "vhdxray repair FILE --consent VHDX-PLOC-015 (plan only; drops paths that do not have their "
-                "form)",
+        .next = SEE_LOCATOR,
         .check = paths_have_their_form,
     },
     {

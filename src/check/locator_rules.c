@@ -315,7 +315,7 @@ static const struct rule rules[] = {
         .title = "reserved field of the parent locator is not zero",
         .why = "Writers must write zero there.",
         .means = NO_EFFECT,
-        .next = "vhdxray repair FILE (plan only; sets the field to 0)",
+        .next = SEE_LOCATOR,
         .check = header_reserved_is_zero,
     },
     {
@@ -367,8 +367,7 @@ static const struct rule rules[] = {
         .why = "The strings are UTF-16 without terminator. A NUL inside makes programs that stop there see another "
                "path than programs that do not.",
         .means = "guest data is not affected; programs may look for different parents",
-        .next = "vhdxray repair FILE --consent VHDX-PLOC-007 (plan only; ends strings at their first NUL and "
-                "drops what is no text)",
+        .next = SEE_LOCATOR,
         .check = strings_are_text,
     },
     {
@@ -381,7 +380,7 @@ static const struct rule rules[] = {
         .title = "key of the parent locator is listed twice",
         .why = "With two values for a key programs take the first or the last one, and so open different parents.",
         .means = "which parent this disk builds on depends on the program",
-        .next = "vhdxray repair FILE --consent VHDX-PLOC-008 (plan only; keeps one pair of each key)",
+        .next = SEE_LOCATOR,
         .check = keys_are_unique,
     },
     {
@@ -396,8 +395,7 @@ static const struct rule rules[] = {
         .why = "parent_linkage holds the DataWriteGuid of the parent as it was; without it nobody can tell whether a "
                "file is the right parent, unchanged.",
         .means = "data through the parent may be wrong: nothing proves that a parent fits",
-        .next = "vhdxray repair FILE --consent VHDX-PLOC-009 --parent PARENT (plan only; links the disk to "
-                "that parent)",
+        .next = NAME_PARENT,
         .check = linkage_there,
     },
     {
@@ -412,8 +410,7 @@ static const struct rule rules[] = {
         .why = "The value cannot be compared with the DataWriteGuid of a parent: it was damaged or written by a "
                "faulty program.",
         .means = "data through the parent may be wrong: nothing proves that a parent fits",
-        .next = "vhdxray repair FILE --consent VHDX-PLOC-010 --parent PARENT (plan only; links the disk to "
-                "that parent)",
+        .next = NAME_PARENT,
         .check = linkage_is_guid,
     },
     {
@@ -426,8 +423,7 @@ static const struct rule rules[] = {
         .title = "parent linkage is nil",
         .why = "No sound parent has a nil DataWriteGuid, so the linkage matches only parents that lack one as well.",
         .means = "data through the parent may be wrong: nothing proves that a parent fits",
-        .next = "vhdxray repair FILE --consent VHDX-PLOC-011 --parent PARENT (plan only; links the disk to "
-                "that parent)",
+        .next = NAME_PARENT,
         .check = linkage_not_nil,
     },
     {
@@ -441,7 +437,7 @@ static const struct rule rules[] = {
         .why = "During a merge the future GUID of the parent is stored here first. Hyper-V leaves the key with a nil "
                "GUID, which is harmless; any other value means that a merge did not come to its end.",
         .means = "the parent may hold part of a merge: its data may be older or newer than this disk expects",
-        .next = "vhdxray repair FILE --consent VHDX-PLOC-012 (plan only; drops the second linkage)",
+        .next = "let Hyper-V finish the merge, or check with the parent: vhdxray check FILE --parent PARENT",
         .check = no_second_linkage,
     },
 };

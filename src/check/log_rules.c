@@ -302,7 +302,7 @@ static const struct rule rules[] = {
                "the newest metadata. QEMU refuses to open such a file read-only, 7-Zip, libvhdi and others ignore the "
                "log.",
         .means = "the disk is complete only with the log replayed; programs that ignore it show older or missing data",
-        .next = "vhdxray repair FILE (plan only; replays the log; `vhdxray log FILE --plan` shows the pages)",
+        .next = "vhdxray log FILE --plan",
         .check = dirty,
     },
     {
@@ -320,8 +320,7 @@ static const struct rule rules[] = {
         .means = "metadata changes that were only in the log are lost; nothing is missing if QEMU was killed before "
                  "its first "
                  "entry",
-        .next = "vhdxray repair FILE --consent VHDX-LOG-002 (plan only; gives the log up); vhdxray log FILE "
-                "shows what entries are left",
+        .next = "vhdxray log FILE: see what entries are left",
         .check = no_sequence,
     },
     {
@@ -337,8 +336,7 @@ static const struct rule rules[] = {
             "FlushedFileOffset of the newest entry is the size that was on disk for sure. A shorter file was cut after "
             "that, so what the log points to may be gone.",
         .means = "guest data at the end of the file is lost; the log is not replayed",
-        .next = "vhdxray repair FILE --consent VHDX-LOG-003 (plan only; makes the file longer with zeros, "
-                "then replays); look for a complete copy of FILE first",
+        .next = "look for a complete copy of FILE",
         .check = truncated_since,
     },
     {

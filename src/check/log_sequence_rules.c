@@ -275,8 +275,7 @@ static const struct rule rules[] = {
                "specification says "
                "to use the older sequence that is whole.",
         .means = "metadata changes of the newest entries are not in effect; the disk may be older than it should be",
-        .next = "vhdxray repair FILE --consent VHDX-LOG-023 (plan only; replays the older sequence); vhdxray "
-                "log FILE shows the newer one",
+        .next = "vhdxray log FILE",
         .check = newer_run_broken,
     },
     {
@@ -346,8 +345,7 @@ static const struct rule rules[] = {
             "The file as stored has fewer errors than the replayed one: the log is older than the file, was taken from "
             "another one, or was crafted.",
         .means = "programs that replay the log damage the disk; those that ignore it see the state before",
-        .next = "vhdxray repair FILE --consent VHDX-LOG-028 (plan only; gives the log up); until then "
-                "nothing should open FILE for writing",
+        .next = "keep a copy of FILE before anything opens it for writing; vhdxray log FILE --plan",
         .check = worse_after_replay,
     },
     {

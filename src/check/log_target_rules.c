@@ -199,7 +199,7 @@ static const struct rule rules[] = {
         .why = "The log carries metadata only. Either the block was placed where metadata used to be, or the entry was "
                "crafted to change guest data.",
         .means = "replaying changes guest data in the block",
-        .next = "vhdxray repair FILE --consent VHDX-LOG-021 (plan only; replays the log all the same)",
+        .next = "vhdxray log FILE --plan",
         .check = target_payload,
     },
     {

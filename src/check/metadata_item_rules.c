@@ -294,7 +294,7 @@ static const struct rule rules[] = {
         .title = "item File Parameters is missing or too short",
         .why = "They hold the block size and the type of the disk. The entry was damaged or removed.",
         .means = BLOCKS_LOST,
-        .next = "vhdxray repair FILE --consent VHDX-META-020 (plan only; guesses the block size from the BAT)",
+        .next = SEE_METADATA,
         .check = file_parameters_there,
     },
     {
@@ -308,8 +308,7 @@ static const struct rule rules[] = {
         .title = "item Virtual Disk Size is missing or too short",
         .why = "Without it nobody knows where the disk ends. The entry was damaged or removed.",
         .means = "the size of the disk is unknown, so no guest data can be found reliably",
-        .next = "vhdxray repair FILE --consent VHDX-META-021 (plan only; takes the end of the last block in "
-                "the BAT)",
+        .next = SEE_METADATA,
         .check = disk_size_there,
     },
     {
@@ -323,8 +322,7 @@ static const struct rule rules[] = {
         .title = "item Logical Sector Size is missing or too short",
         .why = "The sector size decides how BAT entries and bitmaps interleave. The entry was damaged or removed.",
         .means = BLOCKS_LOST,
-        .next = "vhdxray repair FILE --consent VHDX-META-022 (plan only; takes 512, unless the BAT speaks "
-                "for 4096)",
+        .next = SEE_METADATA,
         .check = logical_sector_there,
     },
     {
@@ -338,7 +336,7 @@ static const struct rule rules[] = {
         .title = "item Physical Sector Size is missing or too short",
         .why = "The format demands the item, though it only advises the guest. The entry was damaged or removed.",
         .means = "guest data is not affected, but most programs refuse the file",
-        .next = "vhdxray repair FILE --consent VHDX-META-023 (plan only; takes 4096)",
+        .next = SEE_METADATA,
         .check = physical_sector_there,
     },
     {
@@ -352,7 +350,7 @@ static const struct rule rules[] = {
         .title = "item Virtual Disk ID is missing or too short",
         .why = "The format demands the item; guests recognise the disk by it. The entry was damaged or removed.",
         .means = "guest data is not affected, but most programs refuse the file",
-        .next = "vhdxray repair FILE --consent VHDX-META-024 (plan only; draws a new id)",
+        .next = SEE_METADATA,
         .check = disk_id_there,
     },
     {
@@ -366,7 +364,7 @@ static const struct rule rules[] = {
         .why =
             "Guests use the id to tell disks apart (multipath, clustering); several disks with a nil id look like one.",
         .means = "guest data is not affected; a guest may mistake this disk for another",
-        .next = "vhdxray repair FILE --consent VHDX-META-025 (plan only; draws a new id)",
+        .next = SEE_METADATA,
         .check = disk_id_set,
     },
     {
@@ -381,8 +379,7 @@ static const struct rule rules[] = {
         .why = "Microsoft's writers put a marker into the metadata while they create or convert a disk, and remove it "
                "at the end. It is still there: the program was stopped before.",
         .means = "guest data may be missing or incomplete: the copy or conversion did not come to its end",
-        .next = "vhdxray repair FILE --consent VHDX-META-026 (plan only; removes the marker; what was never "
-                "copied stays missing); better create or convert the disk again",
+        .next = "create or convert the disk again from its source",
         .check = creation_finished,
     },
     {
@@ -423,7 +420,7 @@ static const struct rule rules[] = {
         .title = "reserved bits of the file parameters are set",
         .why = "Two bits have a meaning, the others must be zero. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = "vhdxray repair FILE (plan only; clears the bits)",
+        .next = SEE_METADATA,
         .check = parameter_flags_known,
     },
     {
@@ -479,8 +476,7 @@ static const struct rule rules[] = {
         .why = "A disk ends with a whole sector. QEMU, 7-Zip and libvhdi open such a file without a word and disagree "
                "about its end.",
         .means = "the last, incomplete sector of the disk is shown by some programs and not by others",
-        .next = "vhdxray repair FILE --consent VHDX-META-033 (plan only; ends the disk with its last whole "
-                "sector)",
+        .next = SEE_METADATA,
         .check = disk_size_in_sectors,
     },
     {
@@ -507,7 +503,7 @@ static const struct rule rules[] = {
         .title = "physical sector size is not 512 or 4096",
         .why = "No other size is allowed. It only advises the guest how to align its writes.",
         .means = "guest data is not affected, but several programs refuse the file",
-        .next = "vhdxray repair FILE (plan only; takes 4096)",
+        .next = SEE_METADATA,
         .check = physical_sector_legal,
     },
     {

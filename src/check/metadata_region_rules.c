@@ -236,8 +236,7 @@ static const struct rule rules[] = {
         .why = "The disk says that a parent exists, but not which. The locator's entry was damaged or removed, or the "
                "HasParent bit is.",
         .means = "blocks that were never written in this disk cannot be read without their parent",
-        .next = "vhdxray repair FILE --consent VHDX-META-038 --parent PARENT (plan only; links the disk to "
-                "that parent)",
+        .next = "find the parent by its virtual disk id: vhdxray info FILE; vhdxray check FILE --parent PARENT",
         .check = child_has_locator,
     },
     {
@@ -251,8 +250,7 @@ static const struct rule rules[] = {
         .title = "parent locator in a disk without parent",
         .why = "The HasParent bit was lost, or a child was turned into a whole disk and its locator left behind.",
         .means = "if the bit was lost, blocks that belong to the parent read as zeros",
-        .next = "vhdxray repair FILE --consent VHDX-META-039 (plan only; sets HasParent if the BAT is that "
-                "of a child, else removes the locator)",
+        .next = "compare with the parent that the locator names: vhdxray dump FILE locator",
         .check = locator_has_child,
     },
     {

@@ -285,10 +285,8 @@ static void items_are_unique(struct probe *p, const struct subject *s)
                  list[first].index, name_of(p, b), equal ? "; both are equal" : " with another content");
         finding_expected(p, f, "each item once");
         relate_entry(p, f, v, list[first].index);
-        if (equal) {
+        if (equal)
             finding_repair(f, REPAIR_AUTOMATIC);
-            finding_next(p, f, "vhdxray repair FILE (plan only; drops the second entry)");
-        }
         if (metadata_item_kind(&b->item_id) == KNOWN_GUID_NONE)
             finding_stops(f, PEER_HYPERV);
     }
@@ -464,7 +462,7 @@ static const struct rule rules[] = {
         .title = "reserved bytes of the metadata table's header are not zero",
         .why = "Writers must write zeros there. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = "vhdxray repair FILE (plan only; fills the bytes with zeros)",
+        .next = SEE_METADATA,
         .check = table_reserved_is_zero,
     },
     {
@@ -477,7 +475,7 @@ static const struct rule rules[] = {
         .title = "reserved bits of a metadata entry are set",
         .why = "Three flag bits have a meaning, all else must be zero. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = "vhdxray repair FILE (plan only; clears the bits)",
+        .next = SEE_METADATA,
         .check = entry_reserved_is_zero,
     },
     {
@@ -555,7 +553,7 @@ static const struct rule rules[] = {
         .title = "empty metadata item has an offset",
         .why = "An item of length 0 has no place, and Offset must be 0. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = "vhdxray repair FILE (plan only; sets Offset to 0)",
+        .next = SEE_METADATA,
         .check = empty_item_has_no_place,
     },
     {
@@ -649,7 +647,7 @@ static const struct rule rules[] = {
         .why = "All items of the specification carry IsRequired. Early images lack it on the physical sector size; "
                "cloud-hypervisor refuses them.",
         .means = NO_EFFECT,
-        .next = "vhdxray repair FILE (plan only; sets the bit)",
+        .next = SEE_METADATA,
         .check = standard_item_is_required,
     },
     {
@@ -664,7 +662,7 @@ static const struct rule rules[] = {
             "The bit tells which items a child copies from its parent: sizes, sector sizes and disk id, but not file "
             "parameters and parent locator. openvmm refuses a wrong one.",
         .means = "guest data is not affected; differencing disks made from this one may copy the wrong items",
-        .next = "vhdxray repair FILE (plan only; sets or clears the bit)",
+        .next = SEE_METADATA,
         .check = virtual_disk_bit_is_right,
     },
     {

@@ -110,10 +110,8 @@ static void guids_are_unique(struct probe *p, const struct subject *s)
         finding_expected(p, f, "each GUID once");
         finding_related(p, f, STRUCTURE_REGION_TABLE, list[first].index,
                         REGION_TABLE_OFF[s->view->used_table] + region_entry_off(list[first].index));
-        if (equal) {
+        if (equal)
             finding_repair(f, REPAIR_AUTOMATIC);
-            finding_next(p, f, "vhdxray repair FILE (plan only; drops the second entry)");
-        }
         if (region_kind(b) == KNOWN_GUID_NONE)
             finding_stops(f, PEER_HYPERV);
         else
@@ -205,10 +203,8 @@ static void region_inside_file(struct probe *p, const struct subject *s)
         return;
     }
     finding_actual(p, f, "0x%" PRIx64, r->off + r->len);
-    if (tail_is_unused(s->view, r)) {
+    if (tail_is_unused(s->view, r))
         finding_repair(f, REPAIR_CONSENT);
-        finding_next(p, f, "vhdxray repair FILE --consent VHDX-RGN-011 (plan only; makes the file longer with zeros)");
-    }
     if (region_kind(r) == KNOWN_GUID_NONE)
         finding_means(p, f, "guest data is not affected: the region is not known to hold any");
 }
@@ -513,7 +509,7 @@ static const struct rule rules[] = {
         .title = "reserved bits of the Required word are set",
         .why = "Only bit 0 has a meaning. openvmm refuses the file when another bit is set.",
         .means = NO_EFFECT,
-        .next = "vhdxray repair FILE (plan only; clears the bits)",
+        .next = SEE_REGIONS,
         .check = required_word_is_a_bit,
     },
     {
@@ -555,7 +551,7 @@ static const struct rule rules[] = {
         .why = "The BAT says where each block of the disk lies. Its entry was damaged under a right checksum, or the "
                "table was written by a faulty program.",
         .means = "guest data cannot be found, though it is probably still in the file",
-        .next = "vhdxray repair FILE --consent VHDX-RGN-018 (plan only; looks for the BAT and lists it)",
+        .next = "keep a copy of the file and do not write to it; vhdxray dump FILE regions --hex",
         .check = lists_bat,
     },
     {
@@ -570,7 +566,7 @@ static const struct rule rules[] = {
         .why = "The metadata holds size and block size of the disk. Its entry was damaged under a right checksum, or "
                "the table was written by a faulty program.",
         .means = "guest data cannot be found, though it is probably still in the file",
-        .next = "vhdxray repair FILE --consent VHDX-RGN-019 (plan only; looks for the metadata and lists it)",
+        .next = "keep a copy of the file and do not write to it; vhdxray dump FILE regions --hex",
         .check = lists_metadata,
     },
     {

@@ -161,8 +161,7 @@ static const struct rule rules[] = {
         .why = "The region table says where BAT and metadata lie. Two copies exist and both fail their signature or "
                "checksum: the start of the file was overwritten, or storage below lost it.",
         .means = "guest data is probably intact, but nothing says where to find it",
-        .next = "vhdxray repair FILE --consent VHDX-RGN-001 (plan only; looks for metadata and BAT and "
-                "writes both tables anew)",
+        .next = "keep a copy of the file and do not write to it; vhdxray dump FILE regions --hex",
         .check = one_copy_valid,
     },
     {
@@ -176,7 +175,7 @@ static const struct rule rules[] = {
         .why = "Both copies are normally identical. Copy 2 serves here, but many programs only ever look at copy 1 "
                "and refuse the file.",
         .means = "guest data is not affected",
-        .next = "vhdxray repair FILE (plan only; writes copy 1 from copy 2)",
+        .next = SEE_REGIONS,
         .check = copy_1_valid,
     },
     {
@@ -189,7 +188,7 @@ static const struct rule rules[] = {
         .title = "region table copy 2 is not valid",
         .why = "Both copies are normally identical. Copy 1 serves; the spare is lost.",
         .means = "guest data is not affected while copy 1 is good",
-        .next = "vhdxray repair FILE (plan only; writes copy 2 from copy 1)",
+        .next = SEE_REGIONS,
         .check = copy_2_valid,
     },
     {
@@ -217,7 +216,7 @@ static const struct rule rules[] = {
             "Writers update both copies through the log, so they are equal after every replay. Copies that differ were "
             "written without the log.",
         .means = "guest data is not affected: both lead to the same BAT and metadata",
-        .next = "vhdxray repair FILE (plan only; writes copy 2 from copy 1)",
+        .next = SEE_REGIONS,
         .check = copies_equal,
     },
     {
@@ -232,8 +231,7 @@ static const struct rule rules[] = {
                "older, or was changed on purpose.",
         .means =
             "which guest disk the file holds depends on the program that opens it; copy 1 was used for this report",
-        .next = "vhdxray repair FILE --consent VHDX-RGN-006 (plan only; keeps the copy with which the image "
-                "has fewer errors)",
+        .next = "keep a copy of the file; compare both tables with vhdxray dump FILE regions --hex",
         .check = copies_agree_on_regions,
     },
     {
@@ -246,7 +244,7 @@ static const struct rule rules[] = {
         .title = "reserved field of a region table is not zero",
         .why = "Writers must write zero there. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = "vhdxray repair FILE (plan only; sets the field to 0)",
+        .next = SEE_REGIONS,
         .check = table_reserved_is_zero,
     },
 };

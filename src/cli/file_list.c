@@ -124,15 +124,10 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 
 static bool keep(struct file_list *l, const char *path)
 {
-    char *copy = strdup(path);
-
-    if (copy == NULL)
-        return false;
-    if (!words_add(&l->found, copy)) {
-        free(copy);
-        return false;
-    }
-    return words_add(&l->words, copy);
+    if (l->found == NULL)
+        l->found = arena_create(FILE_LIST_MAX);
+    const char *copy = l->found != NULL ? arena_copy(l->found, path, strlen(path)) : NULL;
+    return copy != NULL && words_add(&l->words, copy);
 }
 
 /* What cannot be entered is told, and the rest goes on. */
@@ -230,9 +225,7 @@ int file_list_make(const struct options *o, struct file_list *ret)
 
 void file_list_free(struct file_list *l)
 {
-    for (uint32_t i = 0; i < l->found.count; i++)
-        free((char *)(uintptr_t)l->found.items[i]);
-    free(l->found.items);
+    arena_destroy(l->found);
     free(l->words.items);
     free(l->text);
     *l = (struct file_list){.text = NULL};

@@ -6,13 +6,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "cli/options.h"
 
 struct file_list {
-    struct words words; /* in the order given; the files of a folder in byte order of their paths */
-    char *text;         /* of --files-from; the words point into it */
-    int code;           /* EXIT_IMPOSSIBLE: some folder could not be looked into */
-    struct words found; /* heap copies of paths below folders */
+    struct words words;  /* in the order given; the files of a folder in byte order of their paths */
+    char *text;          /* of --files-from; the words point into it */
+    int code;            /* EXIT_IMPOSSIBLE: some folder could not be looked into */
+    struct arena *found; /* paths below folders */
 };
 
 /* EXIT_OK, or a code after a message. file_list_free() in any case. */

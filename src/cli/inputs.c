@@ -18,6 +18,7 @@
 static const uint64_t SPOOL_MAX = (uint64_t)1 << 42; /* bytes of a piped image: 4 TiB of temporary file */
 
 enum { MESSAGE_SIZE = 512 };
+static const uint64_t MESSAGES_MOST = (uint64_t)1 << 28; /* bytes of all of them */
 
 static enum status open_stdin(struct source **ret, struct file_info *ret_info, char *message, size_t message_size)
 {
@@ -76,9 +77,14 @@ bool inputs_open(struct inputs *in, const struct words *files)
         *f = (struct input){.path = files->items[i]};
         message[0] = '\0';
         f->status = input_open(f->path, &f->source, &f->info, message, sizeof(message));
-        if (f->status == STATUS_OK)
+        if (f->status == STATUS_OK) {
             f->journal = input_journal(f->path, &f->info);
-        else if ((f->message = strdup(message)) == NULL)
+            continue;
+        }
+        if (in->texts == NULL)
+            in->texts = arena_create(MESSAGES_MOST);
+        f->message = in->texts != NULL ? arena_copy(in->texts, message, strlen(message)) : NULL;
+        if (f->message == NULL)
             return false;
     }
     return true;
@@ -86,10 +92,9 @@ bool inputs_open(struct inputs *in, const struct words *files)
 
 void inputs_close(struct inputs *in)
 {
-    for (uint32_t i = 0; i < in->count; i++) {
+    for (uint32_t i = 0; i < in->count; i++)
         source_close(in->items[i].source);
-        free(in->items[i].message);
-    }
+    arena_destroy(in->texts);
     free(in->items);
     *in = (struct inputs){.items = NULL};
 }

@@ -16,7 +16,7 @@ struct input {
     struct source *source; /* NULL: not opened, or taken */
     struct file_info info;
     const char *journal; /* as of struct host_facts */
-    char *message;       /* why it could not be opened */
+    const char *message; /* why it could not be opened */
     bool taken;
 };
 
@@ -24,6 +24,7 @@ struct inputs {
     struct input *items;
     uint32_t count;
     uint32_t next; /* all before it are taken */
+    struct arena *texts;
 };
 
 /* Opens each; what cannot be opened is remembered with its reason. False: out of memory. */

@@ -114,7 +114,7 @@ static struct region_ref find_region(const struct view *v, enum known_guid which
 {
     const struct region_copy *c = &v->regions[v->used_table];
     struct region_ref r = {.found = false};
-    for (uint32_t i = 0; i < c->table.usable_count; i++) {
+    for (uint32_t i = 0; c->entries != NULL && i < c->table.usable_count; i++) {
         const struct region_entry *e = &c->entries[i];
         if (!guid_equal(&e->guid, known_guid(which)))
             continue;

@@ -82,8 +82,8 @@ enum fix_reach {
 struct fixer {
     const char *rule;
     enum fix_phase phase;
-    fix_fn *fix;
     enum fix_reach reach;
+    fix_fn *fix;
     const char *no_fixer; /* with fix NULL: why there is none */
 };
 

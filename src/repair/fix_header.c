@@ -25,14 +25,15 @@ void headers_look(struct fixing *x)
 
     w->touched = false;
     w->zero_reserved = fix_consented(x, "VHDX-HDR-011");
-    if (x->img->current < 0)
+    const struct header *h = image_header(x->img);
+    if (h == NULL)
         return;
     if (!w->known) {
         w->known = true;
-        w->sequence = image_header(x->img)->sequence_number;
+        w->sequence = h->sequence_number;
     }
     w->slot = x->img->current;
-    w->h = *image_header(x->img);
+    w->h = *h;
 }
 
 /* Reserved bytes stay as they are in a valid header: they may be evidence, and the checksum covers them. */

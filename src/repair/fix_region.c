@@ -43,7 +43,7 @@ static enum status each_copy(struct fixing *x, bool (*bend)(uint8_t *table, void
         if (!x->view->regions[copy].valid)
             continue;
         enum status st = table_read(x, copy, &table);
-        if (st == STATUS_OK && bend(table, ctx))
+        if (st == STATUS_OK && table != NULL && bend(table, ctx))
             st = table_write(x, copy, table, action);
         if (st != STATUS_OK)
             return st;

@@ -31,7 +31,7 @@ enum status log_writer_open(struct arena *a, struct store *s, uint64_t ring_off,
                             struct log_writer *ret)
 {
     _Static_assert(2 * SECOND_PLACE == 1 << 20, "both places fit the smallest log");
-    if (ring_len < 2 * SECOND_PLACE)
+    if (ring_len < (uint64_t)2 * SECOND_PLACE)
         return STATUS_INTERNAL;
     uint8_t *buf = (uint8_t *)arena_alloc(a, ENTRY_LEN_MAX);
     if (buf == NULL)
