@@ -35,9 +35,9 @@
 
 enum {
     BLOCK_ALIGN = 16,
-    CHUNK_FIRST = 4 * 1024,  /* many need little */
-    CHUNK_MOST = 256 * 1024, /* a block that does not fit wastes at most ARENA_LARGE of it */
-    GROW_FIRST = 16,         /* elements of an array that starts to grow */
+    CHUNK_FIRST = 4 * 1024, /* many need little */
+    CHUNK_MOST = 96 * 1024, /* a block that does not fit wastes at most ARENA_LARGE of it */
+    GROW_FIRST = 16,        /* elements of an array that starts to grow */
 };
 
 struct block {
@@ -131,8 +131,7 @@ static struct block *small_block(struct arena *a, size_t size)
         c->next = a->chunks;
         a->chunks = c;
         ASAN_POISON_MEMORY_REGION(c + 1, room);
-        if (a->next_chunk < CHUNK_MOST)
-            a->next_chunk *= 2;
+        a->next_chunk = 2 * a->next_chunk < CHUNK_MOST ? 2 * a->next_chunk : CHUNK_MOST;
     }
     struct block *b = (struct block *)(void *)((uint8_t *)(c + 1) + c->used);
     c->used += size;

@@ -52,6 +52,12 @@ static const uint64_t LIMIT_LISTED = 64;
 /* Further findings of one rule that the HTML page has rows for, each with its bytes; sums stay exact beyond. */
 static const uint64_t LIMIT_HTML_FINDINGS = 100;
 
+/* Files that the page of a summary has rows for, the worst ones; the JSON lists all. */
+static const uint64_t LIMIT_HTML_FILES = 1000;
+
+/* Bytes of one line of JSON lines that are read back. With 1000 findings for each of all rules it has a tenth of that. */
+static const uint64_t LIMIT_REPORT_LINE = (uint64_t)64 << 20;
+
 /* Parts that a map of a file or of a guest's disk is drawn with: rows of 64 cells that fit on a screen. */
 static const uint32_t LIMIT_MAP_BINS = 1024;
 
@@ -102,5 +108,22 @@ static const uint64_t LIMIT_LOST_FRONT_UNITS = 2048;
 static const uint64_t LIMIT_LOST_UNITS = (uint64_t)1 << 22;
 /* Metadata regions and tables that look like a BAT, of which all pairs are tried; a trial surveys the BAT. */
 enum { LIMIT_LOST_METADATA = 8, LIMIT_LOST_BATS = 16 };
+
+/* Bytes of a metadata region that are looked at for what no item owns: the largest region that any program accepts. */
+static const uint64_t LIMIT_METADATA_SCAN = (uint64_t)128 << 20;
+
+/* Files with one GUID that are looked at for a parent; nothing more is learnt from the rest. */
+enum { LIMIT_CHAIN_COPIES = 1000 };
+
+/* What GitHub takes of one run; more is left out from the lightest end, and a notification says so. */
+enum { LIMIT_SARIF_RESULTS = 25000 };
+
+/* Bytes of a piped image (a temporary file), of a list of files, and of the messages about files that cannot be opened. */
+static const uint64_t LIMIT_SPOOL = (uint64_t)1 << 42;
+static const uint64_t LIMIT_FILE_LIST = (uint64_t)1 << 27;
+static const uint64_t LIMIT_OPEN_MESSAGES = (uint64_t)1 << 28;
+
+/* Journals of earlier repairs that are kept beside an image. */
+enum { LIMIT_OLDER_JOURNALS = 1000 };
 
 #endif

@@ -34,6 +34,28 @@ size_t span_find_nonzero(struct span s, size_t off)
     return off < s.len ? off : s.len;
 }
 
+/* Of each byte, its highest bit becomes: is it not zero? */
+static unsigned word_count_nonzero(uint64_t word)
+{
+    const uint64_t low = 0x7f7f7f7f7f7f7f7f;
+
+    return (unsigned)__builtin_popcountll((((word & low) + low) | word) & ~low);
+}
+
+size_t span_count_nonzero(struct span s, size_t off)
+{
+    size_t count = 0;
+
+    for (; s.len - off >= sizeof(uint64_t); off += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, s.ptr + off, sizeof(word));
+        count += word_count_nonzero(word);
+    }
+    for (; off < s.len; off++)
+        count += s.ptr[off] != 0;
+    return count;
+}
+
 bool span_equal_but_zeros(struct span a, struct span b)
 {
     size_t both = a.len < b.len ? a.len : b.len;

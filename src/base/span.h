@@ -36,6 +36,9 @@ __attribute__((warn_unused_result)) static inline bool span_sub(struct span s, u
 /* First offset >= off whose byte is not zero, or s.len. */
 size_t span_find_nonzero(struct span s, size_t off);
 
+/* Bytes at or behind off that are not zero; off <= s.len. */
+size_t span_count_nonzero(struct span s, size_t off);
+
 static inline bool span_is_zero(struct span s)
 {
     return span_find_nonzero(s, 0) == s.len;

@@ -35,7 +35,9 @@ enum status source_read(struct source *s, uint64_t off, void *buf, size_t len)
         return STATUS_LIMIT;
     s->read_calls++;
     s->read_bytes += len;
-    return s->ops->read(s, off, buf, len);
+    enum status st = s->ops->read(s, off, buf, len);
+    s->failed_reads += st == STATUS_IO;
+    return st;
 }
 
 enum status source_read_some(struct source *s, uint64_t off, void *buf, size_t len, size_t *ret_got)

@@ -32,6 +32,7 @@ struct source {
     uint64_t size;       /* bytes; fixed when opened */
     uint64_t read_calls; /* since open */
     uint64_t read_bytes;
+    uint64_t failed_reads; /* that were STATUS_IO */
     uint64_t deadline_ns; /* CLOCK_MONOTONIC time after which reads answer STATUS_LIMIT; 0 = never */
     /* The last STATUS_IO: where, and errno when the host gave one. For the message. */
     uint64_t error_off;
