@@ -674,7 +674,7 @@ static void compare_lists_what_differs(void **state)
         assert_int_equal(all.items[i].stored, img_bat_get(a, at[i]));
         assert_int_equal(all.items[i].replayed, img_bat_get(b, at[i]));
     }
-    assert_true(wa.src->read_calls - calls <= 5);
+    assert_true(wa.src->read_calls - calls <= 10); /* of a: four places, and a window of zeros behind each */
     assert_int_equal(bat_compare(wa.view, wb.view, collect_change, &two), STATUS_OK);
     assert_int_equal(two.count, 2);
     walk_free(&wa);
@@ -1122,8 +1122,8 @@ static void too_little_memory_is_said(void **state)
     arena_destroy(l.arena);
 }
 
-/* 64 TiB and nothing in it: a question to the host, no bytes. */
-static void a_bat_that_is_a_hole_costs_nothing(void **state)
+/* 64 TiB and nothing in it: 512 MiB of table, of which one window is read before the host is asked. */
+static void a_bat_that_is_a_hole_costs_one_window(void **state)
 {
     struct img *img = img_create(
         &(struct img_params){.virtual_size = 64 * TIB, .block_size = MIB, .states = "", .data = IMG_DATA_NONE});
@@ -1133,7 +1133,7 @@ static void a_bat_that_is_a_hole_costs_nothing(void **state)
     uint64_t bytes = src->read_bytes;
     (void)state;
     assert_int_equal(view_survey(v), STATUS_OK);
-    assert_int_equal(src->read_bytes, bytes);
+    assert_true(src->read_bytes - bytes <= (uint64_t)2 * 128 * KIB); /* of the entries, and of what follows them */
     assert_int_equal(v->survey->states[0], PAYLOAD_BLOCKS_MAX);
     assert_int_equal(v->survey->bitmap_states[0], 16383);
     assert_int_equal(v->survey->notable, 0);
@@ -1165,7 +1165,7 @@ int main(void)
         cmocka_unit_test(runs_may_cross_the_limit_of_the_maps),
         cmocka_unit_test(many_far_blocks_without_overlap),
         cmocka_unit_test(too_little_memory_is_said),
-        cmocka_unit_test(a_bat_that_is_a_hole_costs_nothing),
+        cmocka_unit_test(a_bat_that_is_a_hole_costs_one_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

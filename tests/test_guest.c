@@ -936,6 +936,54 @@ static void an_unreadable_bitmap_costs_its_blocks(void **state)
     img_free(parent);
 }
 
+/* Pieces of two files in turn are read together; what lies between them in one file may be bad without being missed. */
+static void pieces_in_turn_lose_no_more_than_pieces_alone(void **state)
+{
+    struct img *parent =
+        img_create(&(struct img_params){.states = "6", .virtual_size = 2 * MIB, .data = IMG_DATA_DENSE});
+    struct img *child = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .parent = parent, .states = "7"});
+    struct source *base = img_source(parent);
+    struct faulty faulty;
+    struct disk d = open_sources((struct source *[]){img_source(child), faulty_over(&faulty, base)}, 2, NULL);
+    uint8_t *got = malloc(2 * MIB), *want = malloc(2 * MIB);
+    uint64_t faults, calls;
+    struct guest_extent e = {.off = 0}, mine = {.off = 0};
+    (void)state;
+    assert_non_null(got);
+    assert_non_null(want);
+    assert_int_equal(d.status, STATUS_OK);
+    img_expected(child, 0, want, 2 * MIB);
+    (void)extent(&d, 0);
+    calls = d.sources[0]->read_calls;
+    assert_int_equal(guest_read(d.guest, 0, got, 2 * MIB, NULL, NULL, &faults), STATUS_OK);
+    assert_int_equal(faults, 0);
+    assert_memory_equal(got, want, 2 * MIB);
+    assert_true(d.sources[0]->read_calls - calls <= 16); /* of 2 MiB in runs of about 10 KiB */
+
+    while (e.layer != 1 || mine.len == 0) { /* a piece of each */
+        assert_int_equal(guest_extent_at(d.guest, e.off + e.len, 2 * MIB, &e), STATUS_OK);
+        if (e.layer == 0)
+            mine = e;
+    }
+    faulty.bad_len = 1;
+    faulty.bad_off = img_block_off(parent, 0) + mine.off; /* a sector that the child has */
+    assert_int_equal(guest_read(d.guest, 0, got, 2 * MIB, NULL, NULL, &faults), STATUS_OK);
+    assert_int_equal(faults, 0);
+    assert_memory_equal(got, want, 2 * MIB);
+    faulty.bad_off = img_block_off(parent, 0) + e.off; /* one that it has not: its page, as far as it is the parent's */
+    uint64_t lost = u64_min(4096 - e.off % 4096, e.len);
+    memset(want + e.off, 0, (size_t)lost);
+    assert_int_equal(guest_read(d.guest, 0, got, 2 * MIB, NULL, NULL, &faults), STATUS_OK);
+    assert_int_equal(faults, lost);
+    assert_memory_equal(got, want, 2 * MIB);
+    done(&d);
+    source_close(base);
+    free(got);
+    free(want);
+    img_free(child);
+    img_free(parent);
+}
+
 /* ---- work and memory ---- */
 
 static void contiguous_blocks_are_read_at_once(void **state)
@@ -1112,6 +1160,7 @@ int main(void)
         cmocka_unit_test(an_unreadable_page_costs_a_page),
         cmocka_unit_test(an_unreadable_part_of_the_bat_costs_its_blocks),
         cmocka_unit_test(an_unreadable_bitmap_costs_its_blocks),
+        cmocka_unit_test(pieces_in_turn_lose_no_more_than_pieces_alone),
         cmocka_unit_test(contiguous_blocks_are_read_at_once),
         cmocka_unit_test(an_empty_disk_is_one_extent),
         cmocka_unit_test(a_hole_over_many_pieces_is_looked_at_once),

@@ -67,7 +67,7 @@ struct carved_metadata {
 /* How a table goes with the geometry of one metadata region. */
 struct carved_fit {
     uint64_t metadata_off;
-    unsigned percent;      /* of the entries that are not zero: those no rule would complain about */
+    unsigned percent;      /* of the entries that are not zero: those that nothing speaks against (image/lost.h) */
     uint64_t entries;      /* that the disk has */
     uint64_t live, faulty; /* blocks with a place in the file; entries with a fault */
 };

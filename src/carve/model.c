@@ -165,7 +165,7 @@ static enum status try_geometries(struct carver *c, struct bat_table *t, const s
         if (t->guess.last >= geometries[i].geometry.entries)
             continue; /* entries that the disk has no use for: no need to walk the table to see that */
         if (is_model(c, t, &geometries[i]))
-            fit = lost_fit_of(c->out->view, &p);
+            st = lost_fit_of(c->out->view, &p, &fit);
         else
             st = lost_try(c->file, &p, &fit);
         if (st == STATUS_OK && fit.percent > 0)

@@ -45,7 +45,8 @@ static enum status found_header(struct scan *s, uint64_t off, const uint8_t *pag
 
     if (!header_decode(span_of(page, PAGE), &h))
         return STATUS_INTERNAL;
-    enum status st = carver_add(s->c, CARVE_HEADER, off, HEADER_LEN, sizeof(struct carved_header), &item, &description);
+    enum status st = carver_add(s->c, CARVE_HEADER, off, u64_min(HEADER_LEN, s->c->file->size - off),
+                                sizeof(struct carved_header), &item, &description);
     if (st != STATUS_OK || description == NULL)
         return st;
     struct carved_header *found = description;

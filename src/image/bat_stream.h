@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The BAT in windows of whole chunks, so that a window holds the bitmap entry of every payload entry in it. What is
- * left out are entries of zero: chunks that are wholly a hole of the source.
+ * left out are entries of zero: windows that hold nothing else, and chunks behind them that are a hole of the source.
  */
 #ifndef VHDXRAY_IMAGE_BAT_STREAM_H
 #define VHDXRAY_IMAGE_BAT_STREAM_H
@@ -18,6 +18,7 @@ struct bat_stream {
     uint64_t room;               /* entries that fit buf */
     uint64_t chunk_entries;      /* of a whole chunk, its bitmap entry among them */
     uint64_t window_entries;     /* whole chunks; no window crosses a multiple of it */
+    uint64_t reach;              /* entries that the next window may have: few at first, then twice as many each time */
     uint64_t next, end;          /* entries */
     uint64_t data_off, data_end; /* the data range of the source last asked for */
 };
@@ -27,7 +28,7 @@ struct bat_window {
     uint64_t first, count; /* entries; count 0: the end. first / (chunk_ratio + 1) is the chunk it starts with */
 };
 
-/* Entries per window at most, for a view with a geometry. */
+/* Entries per window, for a view with a geometry. */
 uint64_t bat_stream_window_entries(const struct geometry *g);
 
 /* Entries [first, end), end <= bat.slots; first the start of a chunk, or no matter when chunks do not count. */

@@ -115,17 +115,19 @@ static void count_allocated(struct pass *p, uint64_t block, uint64_t off, uint64
     p->seen_off = off + (count - 1) * p->g->block_size;
 }
 
+/* Whether the four entries from p on are e, e + step, ... Written out: compilers keep the loop a loop. */
+static bool four_follow(const uint8_t *p, uint64_t e, uint64_t step)
+{
+    return ((le64(p) ^ e) | (le64(p + 8) ^ (e + step)) | (le64(p + 16) ^ (e + 2 * step)) |
+            (le64(p + 24) ^ (e + 3 * step))) == 0;
+}
+
 /* How many entries from p on continue e, e + step, ...; n entries are there and none of them wraps. */
 static uint64_t run_length(const uint8_t *p, uint64_t n, uint64_t e, uint64_t step)
 {
     uint64_t k = 0;
-    for (; n - k >= 8; k += 8, e += 8 * step) {
-        uint64_t differ = 0;
-        for (unsigned i = 0; i < 8; i++)
-            differ |= le64(p + 8 * (k + i)) ^ (e + i * step);
-        if (differ)
-            break;
-    }
+    for (; n - k >= 8 && four_follow(p + 8 * k, e, step) && four_follow(p + 8 * k + 32, e + 4 * step, step); k += 8)
+        e += 8 * step;
     for (; k < n && le64(p + 8 * k) == e; k++)
         e += step;
     return k;
@@ -334,8 +336,9 @@ static enum status add_bitmaps(struct view *v, const struct overlap_table *t)
 {
     enum status st = STATUS_OK;
     for (uint64_t i = 0; i < t->bitmap_count && st == STATUS_OK; i++) {
-        uint64_t off = t->bitmaps[i].unit * MIB;
-        st = layout_map_add(v->layout, (struct extent){off, off + BITMAP_BLOCK_LEN, OWNER_BITMAP, t->bitmaps[i].index});
+        uint64_t off = t->bitmaps[i].unit * MIB, end;
+        if (u64_add(off, BITMAP_BLOCK_LEN, &end)) /* the last MiB of 2^64 is in no file */
+            st = layout_map_add(v->layout, (struct extent){off, end, OWNER_BITMAP, t->bitmaps[i].index});
     }
     return st;
 }
@@ -384,7 +387,9 @@ static enum status add_structures(struct view *v)
         const struct region_copy *c = &v->regions[v->used_table];
         for (uint32_t i = 0; i < c->table.usable_count && st == STATUS_OK; i++) {
             const struct region_entry *e = &c->entries[i];
-            st = layout_map_add(v->layout, (struct extent){e->off, e->off + e->len, OWNER_REGION, i});
+            uint64_t end; /* what wraps owns nothing */
+            if (u64_add(e->off, e->len, &end))
+                st = layout_map_add(v->layout, (struct extent){e->off, end, OWNER_REGION, i});
         }
     }
     return st == STATUS_OK ? layout_map_seal(v->layout) : st;

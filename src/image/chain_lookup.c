@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
+
 /* ---- one file under several names ---- */
 
 struct identity_entry {
@@ -49,8 +51,6 @@ enum status chain_lookup_same(struct chain_set *s)
 }
 
 /* ---- indices ---- */
-
-enum { COPIES_MOST = 1000 }; /* files with one GUID that are looked at; nothing more is learnt from the rest */
 
 struct chain_index_entry {
     const struct guid *guid;
@@ -157,7 +157,7 @@ uint32_t chain_lookup_guid(const struct chain_set *s, const struct chain_index *
             best = file;
             best_named = named;
         }
-        if (++others == COPIES_MOST)
+        if (++others == LIMIT_CHAIN_COPIES)
             break;
     }
     *ret_others = best != CHAIN_NONE ? others - 1 : 0;

@@ -46,8 +46,22 @@ struct guest_layer {
     struct guest_stretch known; /* the last answer */
 };
 
+/* Part of a read: an extent, and whether its bytes are there already. */
+struct gather_piece {
+    struct guest_extent extent;
+    bool served;
+};
+
+/*
+ * Pieces shorter than GATHER_SHORT_LEN are looked at together, as many as follow each other: GATHER_PIECES at most, and
+ * no more once they are GATHER_LEN bytes.
+ */
+enum { GATHER_SHORT_LEN = 32 * 1024, GATHER_LEN = 256 * 1024, GATHER_PIECES = 512 };
+
 struct guest {
     struct arena *arena;
+    struct gather_piece *pieces; /* GATHER_PIECES of them, from the first read on */
+    uint8_t *scratch;            /* GATHER_LEN + GATHER_SHORT_LEN bytes, likewise */
     struct guest_layer *layers;
     uint32_t layer_count;
     const struct chain_parent *missing; /* link of the last layer when it has a parent that is not attached; or NULL */
@@ -63,6 +77,12 @@ enum status guest_layer_open(const struct image *img, const struct guest_options
  * as off + len only, and ends earlier where that is no longer cheap.
  */
 enum status guest_layer_at(struct guest_layer *l, uint64_t off, uint64_t len, struct guest_stretch *ret);
+
+/*
+ * Reads pieces that follow each other in the disk, the first one's bytes to `out`, where few reads of the host do for
+ * many of them, and marks those as served. May write to the places of the others.
+ */
+enum status guest_gather(struct guest *g, struct gather_piece *p, unsigned count, uint8_t *out);
 
 /* Entry `index` of the BAT, below view->bat.slots. *ret_fault GUEST_FAULT_IO: it could not be read. */
 enum status guest_bat_entry(struct guest_layer *l, uint64_t index, uint64_t *ret_raw, enum guest_fault *ret_fault);

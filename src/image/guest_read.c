@@ -57,35 +57,76 @@ static enum status read_data(struct reading *r, const struct guest_extent *e, ui
     return st == STATUS_RANGE ? STATUS_INTERNAL : st;
 }
 
+/* The extent at off; what follows it in the same file as well. */
+static enum status next_extent(struct guest *g, uint64_t off, uint64_t len, struct guest_extent *e)
+{
+    struct guest_extent next;
+    enum status st = guest_extent_at(g, off, len, e);
+    while (st == STATUS_OK && e->data && e->len < len) {
+        st = guest_extent_at(g, off + e->len, len - e->len, &next);
+        if (st != STATUS_OK || !next.data || next.layer != e->layer || next.file_off != e->file_off + e->len)
+            break;
+        e->len += next.len;
+    }
+    return st;
+}
+
+static enum status reserve(struct guest *g)
+{
+    if (!g->pieces)
+        g->pieces = arena_array(g->arena, GATHER_PIECES, sizeof(*g->pieces));
+    if (!g->scratch)
+        g->scratch = arena_alloc(g->arena, GATHER_LEN + GATHER_SHORT_LEN);
+    return g->pieces && g->scratch ? STATUS_OK : arena_status(g->arena);
+}
+
+/* The pieces from off on: short ones, and the first long one. *ret_short: how many are short. */
+static enum status next_pieces(struct guest *g, uint64_t off, uint64_t end, unsigned *ret_count, unsigned *ret_short)
+{
+    const uint64_t start = off;
+    *ret_count = *ret_short = 0;
+    do {
+        struct gather_piece *p = &g->pieces[(*ret_count)++];
+        enum status st = next_extent(g, off, end - off, &p->extent);
+        if (st != STATUS_OK)
+            return st;
+        p->served = false;
+        off += p->extent.len;
+        *ret_short += p->extent.len < GATHER_SHORT_LEN;
+    } while (*ret_short == *ret_count && *ret_count < GATHER_PIECES && off < end && off - start < GATHER_LEN);
+    return STATUS_OK;
+}
+
+static enum status read_piece(struct reading *r, const struct gather_piece *p, uint8_t *out)
+{
+    const struct guest_extent *e = &p->extent;
+    enum status st = e->data && !p->served ? read_data(r, e, out) : STATUS_OK;
+    if (!e->data)
+        memset(out, 0, (size_t)e->len);
+    if (st == STATUS_OK && e->fault != GUEST_FAULT_NONE)
+        report(r, e);
+    return st;
+}
+
 enum status guest_read(struct guest *g, uint64_t off, void *buf, size_t len,
                        void (*fn)(void *ctx, const struct guest_extent *e), void *ctx, uint64_t *ret_faults)
 {
     struct reading r = {.guest = g, .fn = fn, .ctx = ctx};
-    uint64_t end;
+    enum status st = range_in(off, len, guest_size(g)) ? reserve(g) : STATUS_RANGE;
+    uint64_t end = off + len;
     uint8_t *out = buf;
-    if (!range_in(off, len, guest_size(g)))
-        return STATUS_RANGE;
-    end = off + len;
-    while (off < end) {
-        struct guest_extent e, next;
-        enum status st = guest_extent_at(g, off, end - off, &e);
-        while (st == STATUS_OK && e.data && e.len < end - off) {
-            st = guest_extent_at(g, off + e.len, end - off - e.len, &next);
-            if (st != STATUS_OK || !next.data || next.layer != e.layer || next.file_off != e.file_off + e.len)
-                break;
-            e.len += next.len;
+    while (st == STATUS_OK && off < end) {
+        unsigned count, brief;
+        st = next_pieces(g, off, end, &count, &brief);
+        if (st == STATUS_OK && brief > 1)
+            st = guest_gather(g, g->pieces, brief, out);
+        for (unsigned i = 0; i < count && st == STATUS_OK; i++) {
+            st = read_piece(&r, &g->pieces[i], out);
+            off += g->pieces[i].extent.len;
+            out += g->pieces[i].extent.len;
         }
-        if (st == STATUS_OK && e.data)
-            st = read_data(&r, &e, out);
-        if (st != STATUS_OK)
-            return st;
-        if (!e.data)
-            memset(out, 0, (size_t)e.len);
-        if (e.fault != GUEST_FAULT_NONE)
-            report(&r, &e);
-        off += e.len;
-        out += e.len;
     }
-    *ret_faults = r.faults;
-    return STATUS_OK;
+    if (st == STATUS_OK)
+        *ret_faults = r.faults;
+    return st;
 }

@@ -64,7 +64,7 @@ static struct units units_open(struct source *file, uint64_t from, uint64_t most
     return (struct units){.file = file, .next = u64_max(from, HEADER_SECTION_LEN), .end = file->size, .left = most};
 }
 
-/* The next unit whose first bytes are no hole; UINT64_MAX when there is none. */
+/* The next unit that is not all a hole; UINT64_MAX when there is none. The first pages of a BAT may well be one. */
 static enum status units_next(struct units *u, uint64_t *ret)
 {
     while (u->next < u->end && u->left > 0) {
@@ -76,10 +76,10 @@ static enum status units_next(struct units *u, uint64_t *ret)
         }
         if (u->data >= u->end)
             break;
-        if (unit < u->data && !u64_align_up(u->data, MIB, &u->next))
-            break;
-        if (unit < u->data)
+        if (u->data >= unit + MIB) {
+            u->next = u->data - u->data % MIB;
             continue;
+        }
         u->next = unit + MIB;
         u->left--;
         *ret = unit;
@@ -271,20 +271,42 @@ static bool place_is_possible(const struct source *file, const struct lost_place
            !ranges_meet(p->bat_off, p->bat_len, p->log_off, p->log_len);
 }
 
-struct lost_fit lost_fit_of(const struct view *v, const struct lost_place *p)
+/* Faults that an entry may have where it belongs: each is mended without a guess. */
+static bool is_contrary(const struct bat_note *n)
+{
+    return (n->facts & ~(unsigned)(BAT_FACT_RESERVED_BITS | BAT_FACT_IDLE_OFFSET | BAT_FACT_CUT_TAIL)) != 0;
+}
+
+static bool count_contrary(void *ctx, const struct bat_note *n)
+{
+    uint64_t *contrary = ctx;
+
+    *contrary += is_contrary(n);
+    return true;
+}
+
+enum status lost_contrary(struct view *v, uint64_t *ret)
+{
+    *ret = 0;
+    return bat_visit_notable(v, count_contrary, ret);
+}
+
+enum status lost_fit_of(struct view *v, const struct lost_place *p, struct lost_fit *ret)
 {
     const struct bat_survey *s = v->survey;
     struct lost_fit fit = {
         .place = *p, .entries = v->geometry.entries, .live = s->allocated_blocks, .faulty = s->notable};
-    uint64_t set = s->unused_nonzero;
+    uint64_t set = s->unused_nonzero, contrary = 0;
 
+    enum status st = lost_contrary(v, &contrary);
     for (unsigned state = 1; state < 8; state++)
         set += s->states[state] + s->bitmap_states[state];
     if (set == 0)
         fit.percent = 100;
-    else if (set > s->notable)
-        fit.percent = (unsigned)(100 * (set - s->notable) / set);
-    return fit;
+    else if (set > contrary)
+        fit.percent = (unsigned)(100 * (set - contrary) / set);
+    *ret = fit;
+    return st;
 }
 
 enum status lost_try(struct source *file, const struct lost_place *p, struct lost_fit *ret)
@@ -302,7 +324,7 @@ enum status lost_try(struct source *file, const struct lost_place *p, struct los
     if (st == STATUS_OK)
         st = view_survey(v);
     if (st == STATUS_OK && v->survey != NULL)
-        *ret = lost_fit_of(v, p);
+        st = lost_fit_of(v, p, ret);
     if (st == STATUS_LIMIT && arena_status(trial) != STATUS_OK)
         st = STATUS_OK;
     store_close(stage);

@@ -57,15 +57,20 @@ enum status lost_find_bats(struct arena *a, struct source *file, struct lost_bat
 /* How a table goes with the geometry of the metadata at the place. */
 struct lost_fit {
     struct lost_place place;
-    unsigned percent; /* of the entries that are not zero: those no rule would complain about; 100 for none */
+    unsigned percent; /* of the entries that are not zero: those that nothing speaks against; 100 for none */
     uint64_t entries; /* that the disk has */
     uint64_t live;    /* blocks with a place */
     uint64_t faulty;  /* entries that some rule would have something to say about */
 };
 /* Tries one pair. percent 0: it does not go together at all, or is too large to be tried (LIMIT_CARVED_TRIAL). */
 enum status lost_try(struct source *file, const struct lost_place *p, struct lost_fit *ret);
+/*
+ * Entries that speak against a surveyed BAT being that of its disk. Reserved bits, a place of an absent block and a last
+ * block that is cut behind the end of the disk are faults, but do not.
+ */
+enum status lost_contrary(struct view *v, uint64_t *ret);
 /* What the survey of a pair says. */
-struct lost_fit lost_fit_of(const struct view *v, const struct lost_place *p);
+enum status lost_fit_of(struct view *v, const struct lost_place *p, struct lost_fit *ret);
 /*
  * The best pair, with the log kept clear of. known: what is known already has a length, the rest is looked for.
  * *ret_found false: nothing goes together well enough. An empty BAT is found only where no block can be anywhere.

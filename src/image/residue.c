@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts what is left in areas that should be zero. Holes are stepped over, zero windows are passed eight bytes at a
- * time. */
+/* Counts what is left in areas that should be zero. Holes are stepped over. */
 #include "base/checked.h"
 #include "image/bat_stream.h"
 #include "image/view.h"
@@ -14,8 +13,7 @@ static void count_window(struct span s, uint64_t off, struct residue *r)
         return;
     if (r->bytes == 0)
         r->first_off = off + first;
-    for (size_t i = first; i < s.len; i++)
-        r->bytes += s.ptr[i] != 0;
+    r->bytes += span_count_nonzero(s, first);
 }
 
 /* Reads [*off, hole) as far as the budget goes. Apart, because most areas are holes and need no buffer on the stack. */
