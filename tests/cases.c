@@ -161,6 +161,23 @@ static const char *described(const struct finding *f, char *buf, size_t size)
     return buf;
 }
 
+/* What to do next is the command that does it, if there is one; nobody is sent to a repair that would refuse. */
+static void assert_next_fits_repair(const struct finding *f, const char *next)
+{
+    char consent[64];
+    bool parent = strcmp(f->rule->id, "VHDX-CHAIN-010") == 0; /* the file to be repaired is another one */
+    if (f->severity == SEVERITY_INFO)
+        return;
+    snprintf(consent, sizeof(consent), "vhdxray repair FILE --consent %s", f->rule->id);
+    bool named = strstr(next, parent ? "vhdxray repair PARENT" : "vhdxray repair FILE");
+    if (named != (f->repair != REPAIR_NONE))
+        fail_msg("%s: repair is %s, and next is: %s", f->rule->id, repair_class_name(f->repair), next);
+    if (f->repair == REPAIR_CONSENT && !parent && !strstr(next, consent))
+        fail_msg("%s: needs consent, and next is: %s", f->rule->id, next);
+    if (f->repair == REPAIR_AUTOMATIC && strstr(next, "--consent"))
+        fail_msg("%s: needs no consent, and next is: %s", f->rule->id, next);
+}
+
 static void assert_finding_complete(const struct finding *f)
 {
     const char *means = f->means ? f->means : f->rule->means, *next = f->next ? f->next : f->rule->next;
@@ -169,6 +186,7 @@ static void assert_finding_complete(const struct finding *f)
     if (f->message[len - 1] == '.' && !(len >= 3 && strcmp(f->message + len - 3, "...") == 0))
         fail_msg("%s: the message ends with a full stop", f->rule->id);
     assert_true(means && *means && next && *next);
+    assert_next_fits_repair(f, next);
     for (const char *p = f->message; *p; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             fail_msg("%s: control character in the message", f->rule->id);

@@ -797,6 +797,13 @@ static void logged_new_region(struct img *img)
     logged_region_tables(img);
 }
 
+/* Neither copy is valid before the log is replayed; both are behind that. */
+static void region_tables_in_log_only(struct img *img)
+{
+    logged_new_region(img);
+    no_region_tables(img);
+}
+
 static const struct img_params NOT_REQUIRED = {.required = IMG_NO};
 
 #define E SEVERITY_ERROR
@@ -816,6 +823,7 @@ static const struct test_case cases[] = {
     {"file-metadata-unreadable", "VHDX-FILE-002", E, .verdict = "unreadable", .damage = unreadable_metadata},
     {"file-bat-unreadable", "VHDX-FILE-002", E, .damage = unreadable_bat},
     {"file-trailing-sector", "VHDX-FILE-003", I, .mutate = append_sector, .inside = append_mib},
+    {"file-trailing-sector-qemu", "VHDX-FILE-003", I, .params = &QEMU, .mutate = append_sector, .inside = append_mib},
     {"file-anchor-cut", "VHDX-FILE-004", W, .params = &ANCHOR_AT_END, .mutate = cut_block, .also = "VHDX-BAT-019"},
     {"file-trailing-zeros", "VHDX-FILE-005", I, .mutate = append_mib},
     {"file-trailing-bytes", "VHDX-FILE-005", I, .mutate = append_mib_of_bytes},
@@ -895,6 +903,8 @@ static const struct test_case cases[] = {
 
     {"rgn-no-table", "VHDX-RGN-001", E, .verdict = "unreadable", .mutate = no_region_tables, .inside = bad_table_1,
      .guard_also = "VHDX-RGN-002"},
+    {"rgn-in-log-only", "VHDX-RGN-001", I, .verdict = "suspicious", .mutate = region_tables_in_log_only,
+     .also = "VHDX-LOG-001", .says = "as stored, before the log is replayed"},
     {"rgn-copy-1", "VHDX-RGN-002", W, .mutate = bad_table_1, .inside = bad_table_2, .guard_also = "VHDX-RGN-003"},
     {"rgn-copy-2", "VHDX-RGN-003", W, .mutate = bad_table_2, .inside = bad_table_1, .guard_also = "VHDX-RGN-002"},
     {"rgn-2048-entries", "VHDX-RGN-004", E, .mutate = tables_2048, .inside = tables_2047, .guard_also = "VHDX-RGN-022"},

@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "check/bat_entry.h"
 #include "check/phrases.h"
+#include "check/wording.h"
 
 /* Where no block may lie, so that a place there is wrong by itself. */
 static bool place_is_wrong(const struct view *v, uint64_t start, uint64_t end)
@@ -46,8 +47,12 @@ static void block_over_log(struct probe *p, const struct subject *s)
     finding_guest_of(f, n);
     finding_related(p, f, STRUCTURE_LOG, -1, s->view->log_off);
     const struct header *h = image_header(s->image);
-    if (h && guid_is_nil(&h->log_guid))
+    /* Of a sector bitmap that lies there, nobody knows what the log left. */
+    if (h && guid_is_nil(&h->log_guid) && !(n->slot.is_bitmap && s->view->geometry.differencing)) {
         finding_repair(f, REPAIR_CONSENT);
+        finding_next(
+            p, f, "vhdxray repair FILE --consent VHDX-BAT-014 (plan only; makes a new log behind the end of the file)");
+    }
 }
 
 static void block_over_region(struct probe *p, const struct subject *s)
@@ -156,8 +161,8 @@ static void bitmap_overlap(struct probe *p, const struct subject *s)
 
 /* What is wrong with the place of a soft anchor. */
 enum {
-    ANCHOR_FACTS = BAT_FACT_WRAPS | BAT_FACT_PAST_EOF | BAT_FACT_HITS_LOG | BAT_FACT_HITS_REGION | BAT_FACT_HITS_BITMAP |
-                   BAT_FACT_HITS_ANCHOR | BAT_FACT_SAME_PAYLOAD | BAT_FACT_PARTIAL_PAYLOAD
+    ANCHOR_FACTS = BAT_FACT_WRAPS | BAT_FACT_PAST_EOF | BAT_FACT_HITS_LOG | BAT_FACT_HITS_REGION |
+                   BAT_FACT_HITS_BITMAP | BAT_FACT_HITS_ANCHOR | BAT_FACT_SAME_PAYLOAD | BAT_FACT_PARTIAL_PAYLOAD
 };
 
 /* The soft anchor itself: past the end, or somewhere that is taken. */
@@ -230,8 +235,9 @@ static void slot_unused(struct probe *p, const struct subject *s)
     bool harmless = (n->raw & ~BAT_STATE_MASK) == 0;
     struct finding *f = fail_as(p, harmless ? SEVERITY_INFO : SEVERITY_WARNING, at_bat_entry(n),
                                 "BAT entry %" PRIu64 " (file offset 0x%" PRIx64 ") is 0x%" PRIx64
-                                ", but the disk has no block for it: %" PRIu64 " blocks, expected 0",
-                                n->index, n->entry_off, n->raw, s->view->geometry.payload_blocks);
+                                ", expected 0: the disk has only %" PRIu64 " block%s and none for this entry",
+                                n->index, n->entry_off, n->raw, s->view->geometry.payload_blocks,
+                                plural(s->view->geometry.payload_blocks));
     finding_expected(p, f, "0");
     finding_actual(p, f, "0x%" PRIx64, n->raw);
     if (harmless) {
@@ -286,7 +292,7 @@ static const struct rule rules[] = {
                "whose the "
                "bytes are. QEMU does not notice.",
         .means = "two guest ranges show the same bytes: one of them is lost",
-        .next = "do not let a guest write to FILE; compare both ranges with what the file system expects there",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-016 (plan only; copies the block for one owner)",
         .check = blocks_share_place,
     },
     {
@@ -334,7 +340,7 @@ static const struct rule rules[] = {
                "must be "
                "dropped when something else takes the space.",
         .means = "guest data is not affected: the block reads as zeros; its old content is not there any more",
-        .next = "vhdxray dump FILE bat; Hyper-V may refuse FILE",
+        .next = "vhdxray repair FILE (plan only; forgets the old place)",
         .check = anchor_taken,
     },
     {
@@ -350,7 +356,8 @@ static const struct rule rules[] = {
                "Without it "
                "nobody knows which.",
         .means = "for each sector of the block it is unknown whether this file or the parent holds it",
-        .next = "keep FILE and its parent unchanged; vhdxray dump FILE bat",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-020 (plan only; sets state 6: all sectors come from "
+                "this file)",
         .check = bitmap_missing,
     },
     {
@@ -366,7 +373,8 @@ static const struct rule rules[] = {
             "offset there belongs to a disk that was larger, or to a page of the BAT that was moved by one entry "
             "(VHDX-BAT-025).",
         .means = "the guest cannot see what the entry points to; it may be a block that it lost",
-        .next = "vhdxray dump FILE bat: compare virtual size and entries",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-021 (plan only; empties the slot); vhdxray dump FILE "
+                "bat shows what it points to",
         .check = slot_unused,
     },
 };

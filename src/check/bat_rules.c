@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "check/bat_entry.h"
 #include "check/phrases.h"
+#include "check/wording.h"
 
 static uint64_t live_len(const struct subject *s)
 {
@@ -48,6 +49,7 @@ static void region_too_small(struct probe *p, const struct subject *s)
     finding_actual(p, f, "%" PRIu64 " bytes", v->bat_region.len);
     if (spare) {
         finding_repair(f, REPAIR_CONSENT);
+        finding_next(p, f, "vhdxray repair FILE --consent VHDX-BAT-001 (plan only; moves the BAT to a larger region)");
         finding_means(p, f, "nothing is lost: the missing slots lie behind the last block of the disk");
     }
 }
@@ -100,10 +102,11 @@ static void bitmap_state_reserved(struct probe *p, const struct subject *s)
     if (bat_is_unused(n) || !n->slot.is_bitmap || state == BITMAP_NOT_PRESENT || state == BITMAP_PRESENT)
         return;
     bool harmless = !s->view->geometry.differencing && bat_entry_off(n->raw) == 0;
+    const char *expected = s->view->geometry.differencing ? "0 or 6" : "0";
     struct finding *f = fail_as(p, harmless ? SEVERITY_INFO : SEVERITY_ERROR, at_bat_entry(n),
-                                BAT_ENTRY " is 0x%" PRIx64 ": state %u is reserved for a bitmap slot, expected 0 or 6",
-                                BAT_ENTRY_ARGS(n), n->raw, state);
-    finding_expected(p, f, s->view->geometry.differencing ? "0 or 6" : "0");
+                                BAT_ENTRY " is 0x%" PRIx64 ": state %u is reserved for a bitmap slot, expected %s",
+                                BAT_ENTRY_ARGS(n), n->raw, state, expected);
+    finding_expected(p, f, "%s", expected);
     finding_actual(p, f, "%u", state);
     if (harmless) {
         finding_quirk(f, "qemu");
@@ -176,10 +179,10 @@ static void offset_idle(struct probe *p, const struct subject *s)
     if (bat_is_unused(n) || bat_entry_off(n->raw) == 0 ||
         (state != PAYLOAD_NOT_PRESENT && (state != PAYLOAD_ZERO || n->slot.is_bitmap)))
         return;
-    struct finding *f =
-        fail(p, at_bat_entry(n), BAT_ENTRY " has state %u and still names the place 0x%" PRIx64 ", expected 0",
-             BAT_ENTRY_ARGS(n), state, bat_entry_off(n->raw));
-    finding_expected(p, f, "0");
+    struct finding *f = fail(p, at_bat_entry(n),
+                             BAT_ENTRY " has state %u and still names the place 0x%" PRIx64 ", expected FileOffsetMB 0",
+                             BAT_ENTRY_ARGS(n), state, bat_entry_off(n->raw));
+    finding_expected(p, f, "FileOffsetMB 0");
     finding_actual(p, f, "0x%" PRIx64, bat_entry_off(n->raw));
     finding_guest_of(f, n);
 }
@@ -224,8 +227,9 @@ static void block_past_end(struct probe *p, const struct subject *s)
         return;
     struct finding *f = fail(p, at_bat_entry(n),
                              BAT_ENTRY " has its block at 0x%" PRIx64 "-0x%" PRIx64 ", the file ends at 0x%" PRIx64
-                                       ": %" PRIu64 " bytes of guest data are missing",
-                             BAT_ENTRY_ARGS(n), n->off, n->off + n->len, s->view->src->size, n->missing);
+                                       ": %" PRIu64 " byte%s of guest data %s missing",
+                             BAT_ENTRY_ARGS(n), n->off, n->off + n->len, s->view->src->size, n->missing,
+                             plural(n->missing), n->missing == 1 ? "is" : "are");
     if (!f)
         return;
     finding_expected(p, f, "an end at or below 0x%" PRIx64, s->view->src->size);
@@ -277,7 +281,8 @@ static const struct rule rules[] = {
         .title = "payload block in the reserved state 4",
         .why = "State 4 has no meaning, so no reader can say what the guest should see. Damage, not a writer's habit.",
         .means = "the content of the block is unknown: programs refuse the file or fail when the guest reads there",
-        .next = "vhdxray dump FILE bat: look at the entries around it; restore the block from a backup",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-002 (plan only; the block reads as zeros then); "
+                "vhdxray dump FILE bat shows the entries around it",
         .check = state_reserved,
     },
     {
@@ -293,7 +298,8 @@ static const struct rule rules[] = {
                "zeros, "
                "others refuse the file.",
         .means = "the block reads as zeros, where it is read at all",
-        .next = "none before a copy of FILE is kept; programs that accept the state read zeros there",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-003 (plan only; sets state 3, which reads as zeros "
+                "as well)",
         .check = state_of_draft,
     },
     {
@@ -309,7 +315,8 @@ static const struct rule rules[] = {
                "lost "
                "its HasParent flag.",
         .means = "sectors of the block that a parent should supply are missing; the others are in the file",
-        .next = "vhdxray dump FILE metadata: see whether a parent locator exists (VHDX-META-039)",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-004 (plan only; sets state 6: all sectors come from "
+                "this file); see first whether a parent locator exists (VHDX-META-039)",
         .check = state_needs_parent,
     },
     {
@@ -325,7 +332,7 @@ static const struct rule rules[] = {
                "before "
                "April 2023 leaves the state of a payload block there (issue 727).",
         .means = "which sectors of the chunk belong to this file and which to the parent is unknown",
-        .next = "vhdxray dump FILE bat: look at the entries around it",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-005 (plan only; sets the state that fits the chunk)",
         .check = bitmap_state_reserved,
     },
     {
@@ -342,7 +349,8 @@ static const struct rule rules[] = {
                "holds "
                "the entry of a payload block that was moved there (VHDX-BAT-025, VHDX-BAT-026).",
         .means = "the slot may hold the place of a block that the guest can no longer see",
-        .next = "vhdxray dump FILE bat: compare with VHDX-BAT-025 and VHDX-BAT-026 before anything is changed",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-006 (plan only; empties the slot); compare with "
+                "VHDX-BAT-025 and VHDX-BAT-026 first",
         .check = bitmap_without_parent,
     },
     {
@@ -358,7 +366,7 @@ static const struct rule rules[] = {
                "data "
                "hidden in the table.",
         .means = "guest data is not affected where the file opens; strict programs refuse it",
-        .next = "vhdxray dump FILE bat --hex",
+        .next = "vhdxray repair FILE (plan only; clears the bits)",
         .check = reserved_bits,
     },
     {
@@ -389,7 +397,7 @@ static const struct rule rules[] = {
             "In states 0 and 2 the offset is reserved. QEMU before January 2015 left it in ZERO entries, and Hyper-V "
             "refuses such files.",
         .means = "guest data is not affected: the block reads as zeros, or from the parent, whatever lies there",
-        .next = "vhdxray dump FILE bat; Hyper-V may refuse FILE",
+        .next = "vhdxray repair FILE (plan only; sets the offset to 0)",
         .check = offset_idle,
     },
     {
@@ -419,7 +427,7 @@ static const struct rule rules[] = {
                "files at "
                "the last guest byte.",
         .means = "nothing is lost: all guest bytes of the block are in the file",
-        .next = "make the file longer before giving it to Hyper-V",
+        .next = "vhdxray repair FILE (plan only; makes the file hold the whole block)",
         .check = block_cut,
     },
     {
@@ -435,7 +443,8 @@ static const struct rule rules[] = {
             "The file is shorter than its BAT says: an interrupted copy or compaction, a full host disk, or a damaged "
             "entry.",
         .means = "guest data of the block is lost",
-        .next = "look for a complete copy of FILE: what lies past its end cannot be rebuilt from it",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-012 (plan only; keeps what is there of a block and "
+                "gives up the rest); look for a complete copy of FILE first",
         .check = block_past_end,
     },
     {

@@ -49,11 +49,13 @@ static void fixed_not_allocated(struct probe *p, const struct subject *s)
     struct free_range area;
     if (v->type != DISK_FIXED || missing == 0 || reserved_area(v, &area))
         return;
-    struct finding *f = fail(p, at_bat_table(v),
-                             "the disk is fixed, but %" PRIu64 " of %" PRIu64
-                             " payload blocks have no place in the file, expected all in state 6",
-                             missing, v->geometry.payload_blocks);
-    finding_expected(p, f, "%" PRIu64 " blocks in state 6", v->geometry.payload_blocks);
+    struct finding *f =
+        fail(p, at_bat_table(v),
+             "the disk is fixed, but %" PRIu64 " of %" PRIu64
+             " payload block%s %s no place in the file, expected all in state 6",
+             missing, v->geometry.payload_blocks, plural(v->geometry.payload_blocks), missing == 1 ? "has" : "have");
+    finding_expected(p, f, "%" PRIu64 " block%s in state 6", v->geometry.payload_blocks,
+                     plural(v->geometry.payload_blocks));
     finding_actual(p, f, "%" PRIu64, states[PAYLOAD_FULLY_PRESENT]);
     finding_quirk(f, states[PAYLOAD_NOT_PRESENT] == v->geometry.payload_blocks ? "openvmm"
                      : states[PAYLOAD_ZERO] > 0                                ? "qemu"
@@ -158,15 +160,20 @@ static void histogram(struct probe *p, const struct subject *s)
     const struct view *v = s->view;
     const struct bat_survey *b = v->survey;
     struct text t = text_in(probe_arena(p));
-    for (unsigned state = 0; state < 8; state++)
+    uint64_t blocks = v->geometry.payload_blocks, counted = 0;
+    for (unsigned state = 0; state < 8; state++) {
+        counted += b->states[state];
         if (b->states[state] > 0)
             text_addf(&t, "%s%" PRIu64 " %s", t.len > 0 ? ", " : "", b->states[state],
                       state == PAYLOAD_RESERVED_4   ? "reserved (4)"
                       : state == PAYLOAD_RESERVED_5 ? "reserved (5)"
                                                     : payload_state_name(state));
+    }
+    if (counted < blocks) /* the BAT ends before them: VHDX-BAT-001 */
+        text_addf(&t, "%s%" PRIu64 " without an entry", t.len > 0 ? ", " : "", blocks - counted);
     fail(p, at_bat_table(v),
-         "%" PRIu64 " payload blocks of %s: %s; %s allocated in %" PRIu64 " %s, %" PRIu64 " out of order",
-         v->geometry.payload_blocks, text_size(probe_arena(p), v->geometry.block_size), text_str(&t),
+         "%" PRIu64 " payload block%s of %s: %s; %s allocated in %" PRIu64 " %s, %" PRIu64 " out of order", blocks,
+         plural(blocks), text_size(probe_arena(p), v->geometry.block_size), text_str(&t),
          text_size(probe_arena(p), b->allocated_bytes), b->runs, b->runs == 1 ? "run" : "runs", b->out_of_order);
 }
 
@@ -187,11 +194,13 @@ static void region_too_large(struct probe *p, const struct subject *s)
 static void undefined_in_use(struct probe *p, const struct subject *s)
 {
     const struct view *v = s->view;
-    if (v->survey->states[PAYLOAD_UNDEFINED] == 0)
+    uint64_t undefined = v->survey->states[PAYLOAD_UNDEFINED];
+    if (undefined == 0)
         return;
     fail(p, at_bat_table(v),
-         "%" PRIu64 " of %" PRIu64 " payload blocks are UNDEFINED (state 1): their content is not defined",
-         v->survey->states[PAYLOAD_UNDEFINED], v->geometry.payload_blocks);
+         "%" PRIu64 " of %" PRIu64 " payload block%s %s UNDEFINED (state 1): %s content is not defined", undefined,
+         v->geometry.payload_blocks, plural(v->geometry.payload_blocks), undefined == 1 ? "is" : "are",
+         undefined == 1 ? "its" : "their");
 }
 
 /* A guard: geometry_derive() accepts no larger disk, so nothing can trip it unless that changes. */
@@ -385,7 +394,8 @@ static const struct rule rules[] = {
                "page one "
                "entry too high, so every block of the page appears in its neighbour's place and the last one is lost.",
         .means = "guest ranges of this page show each other's content, each moved by one block",
-        .next = "do not let a guest write to FILE; keep a copy: the old entries can still be read one place lower",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-025 (plan only; moves the entries of the page back); "
+                "do not let a guest write to FILE before",
         .check = page_shifted,
     },
     {
@@ -400,7 +410,8 @@ static const struct rule rules[] = {
                "from the "
                "second chunk on (4 GiB with 512-byte sectors) every block stands too low.",
         .means = "programs that follow the specification show guest data behind the first chunk moved, or miss it",
-        .next = "do not let a guest write to FILE with another program than the one that wrote it",
+        .next = "vhdxray repair FILE --consent VHDX-BAT-026 (plan only; moves the entries behind their "
+                "bitmap slots); do not let a guest write to FILE before",
         .check = interleave_missing,
     },
     {

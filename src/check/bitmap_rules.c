@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "check/phrases.h"
 #include "check/rule.h"
+#include "check/wording.h"
 #include "image/replay_plan.h"
 
 /* Fewer set bits say nothing about how they are arranged. */
@@ -51,10 +52,11 @@ static void bits_of_absent_blocks(struct probe *p, const struct subject *s)
     const struct bitmap_note *n = s->bitmap;
     if (n->bits_not_present == 0)
         return;
-    struct finding *f = fail(p, at_bitmap(n),
-                             "the sector bitmap of chunk %" PRIu64 " at 0x%" PRIx64 " has %" PRIu64
-                             " bits set for blocks that are not present (state 0), the first one block %" PRIu64,
-                             n->chunk, n->off, n->bits_not_present, n->first_not_present_block);
+    struct finding *f =
+        fail(p, at_bitmap(n),
+             "the sector bitmap of chunk %" PRIu64 " at 0x%" PRIx64 " has %" PRIu64
+             " bit%s set for blocks that are not present (state 0), the first one block %" PRIu64,
+             n->chunk, n->off, n->bits_not_present, plural(n->bits_not_present), n->first_not_present_block);
     finding_expected(p, f, "0 bits for blocks in state 0");
     finding_actual(p, f, "%" PRIu64, n->bits_not_present);
     guest_block(p, f, s, n->first_not_present_block);
@@ -65,10 +67,11 @@ static void bits_without_meaning(struct probe *p, const struct subject *s)
     const struct bitmap_note *n = s->bitmap;
     if (n->bits_meaningless == 0)
         return;
-    struct finding *f = fail(p, at_bitmap(n),
-                             "the sector bitmap of chunk %" PRIu64 " at 0x%" PRIx64 " has %" PRIu64
-                             " bits set for blocks whose state does not ask for them, the first one block %" PRIu64,
-                             n->chunk, n->off, n->bits_meaningless, n->first_meaningless_block);
+    struct finding *f =
+        fail(p, at_bitmap(n),
+             "the sector bitmap of chunk %" PRIu64 " at 0x%" PRIx64 " has %" PRIu64
+             " bit%s set for blocks whose state does not ask for any, the first one block %" PRIu64,
+             n->chunk, n->off, n->bits_meaningless, plural(n->bits_meaningless), n->first_meaningless_block);
     finding_expected(p, f, "bits for blocks in state 7 only");
     finding_actual(p, f, "%" PRIu64, n->bits_meaningless);
     guest_block(p, f, s, n->first_meaningless_block);
@@ -81,8 +84,8 @@ static void bits_past_end(struct probe *p, const struct subject *s)
         return;
     struct finding *f = fail(p, at_bitmap(n),
                              "the sector bitmap of chunk %" PRIu64 " at 0x%" PRIx64 " has %" PRIu64
-                             " bits set for sectors behind the end of the disk",
-                             n->chunk, n->off, n->bits_past_end);
+                             " bit%s set for sectors behind the end of the disk",
+                             n->chunk, n->off, n->bits_past_end, plural(n->bits_past_end));
     finding_expected(p, f, "0");
     finding_actual(p, f, "%" PRIu64, n->bits_past_end);
     finding_quirk(f, "windows");
@@ -94,10 +97,12 @@ static void could_be_full(struct probe *p, const struct subject *s)
     if (n->partial_full == 0)
         return;
     struct finding *f = fail(p, at_bitmap(n),
-                             "in chunk %" PRIu64 " %" PRIu64 " of %" PRIu64
-                             " partially present blocks have all their bits set, the first one block %" PRIu64
-                             ": they could be fully present (state 6)",
-                             n->chunk, n->partial_full, n->partial_blocks, n->first_partial_full);
+                             "in chunk %" PRIu64 ", %" PRIu64 " of %" PRIu64
+                             " partially present block%s %s bits set, the first one block %" PRIu64
+                             ": %s could be fully present (state 6)",
+                             n->chunk, n->partial_full, n->partial_blocks, plural(n->partial_blocks),
+                             n->partial_full == 1 ? "has all its" : "have all their", n->first_partial_full,
+                             n->partial_full == 1 ? "it" : "they");
     guest_block(p, f, s, n->first_partial_full);
 }
 
@@ -106,11 +111,13 @@ static void carries_nothing(struct probe *p, const struct subject *s)
     const struct bitmap_note *n = s->bitmap;
     if (n->partial_empty == 0)
         return;
-    struct finding *f = fail(p, at_bitmap(n),
-                             "in chunk %" PRIu64 " %" PRIu64 " of %" PRIu64
-                             " partially present blocks have no bit set, the first one block %" PRIu64
-                             ": all their sectors come from the parent",
-                             n->chunk, n->partial_empty, n->partial_blocks, n->first_partial_empty);
+    struct finding *f =
+        fail(p, at_bitmap(n),
+             "in chunk %" PRIu64 ", %" PRIu64 " of %" PRIu64
+             " partially present block%s %s no bit set, the first one block %" PRIu64
+             ": all %s sectors come from the parent",
+             n->chunk, n->partial_empty, n->partial_blocks, plural(n->partial_blocks),
+             n->partial_empty == 1 ? "has" : "have", n->first_partial_empty, n->partial_empty == 1 ? "its" : "their");
     guest_block(p, f, s, n->first_partial_empty);
 }
 
@@ -137,10 +144,11 @@ static void hidden_from_guest(struct probe *p, const struct subject *s)
     struct finding *f =
         fail(p, at_place(STRUCTURE_PAYLOAD, (int64_t)n->block, n->off, n->len),
              "block %" PRIu64 " (%s) holds data in %" PRIu64 " of its %" PRIu64
-             " sectors although their bits are 0, the first of it at 0x%" PRIx64 ": the guest sees the parent there",
-             n->block, phrase_block(probe_arena(p), g, n->block), n->count, sectors, n->first_off);
+             " sectors although %s 0, the first of it at 0x%" PRIx64 ": the guest sees the parent there",
+             n->block, phrase_block(probe_arena(p), g, n->block), n->count, sectors,
+             n->count == 1 ? "its bit is" : "their bits are", n->first_off);
     finding_expected(p, f, "zeros in sectors whose bit is 0");
-    finding_actual(p, f, "%" PRIu64 " sectors with data", n->count);
+    finding_actual(p, f, "%" PRIu64 " sector%s with data", n->count, plural(n->count));
     finding_next(p, f, "vhdxray dump FILE --range 0x%" PRIx64 ":+0x%x",
                  n->first_off - n->first_off % g->logical_sector_size, g->logical_sector_size);
     guest_block(p, f, s, n->block);
@@ -177,9 +185,9 @@ static void views_differ(struct probe *p, const struct subject *s)
         return;
     uint64_t chunk = bat_slot_of_index(&img->main->geometry, c.first_owner.ref).chunk;
     struct finding *f = fail(p, at_place(STRUCTURE_SECTOR_BITMAP, (int64_t)chunk, c.first_off, c.bytes),
-                             "replaying the log changes %" PRIu64 " bytes in %" PRIu64
-                             " pages of sector bitmaps, the first one at 0x%" PRIx64 " in chunk %" PRIu64,
-                             c.bytes, c.pages, c.first_off, chunk);
+                             "replaying the log changes %" PRIu64 " byte%s in %" PRIu64
+                             " page%s of sector bitmaps, the first one at 0x%" PRIx64 " in chunk %" PRIu64,
+                             c.bytes, plural(c.bytes), c.pages, plural(c.pages), c.first_off, chunk);
     finding_related(p, f, STRUCTURE_BAT, (int64_t)c.first_owner.ref,
                     img->main->bat.off + c.first_owner.ref * BAT_ENTRY_LEN);
 }

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "check/rule.h"
+#include "check/wording.h"
 #include "image/sample.h"
 
 enum { LISTED_CANDIDATES = 8 };
@@ -120,7 +121,8 @@ static void unsound(struct probe *p, const struct subject *s)
         fail(p, at_locator(s->view), "the parent %s is %s: %" PRIu64 " %s of its own", printable_path(p, link->path),
              link->verdict, link->errors, link->errors == 1 ? "error" : "errors");
     finding_expected(p, f, "a parent without errors");
-    finding_actual(p, f, "%" PRIu64 " errors, %" PRIu64 " warnings", link->errors, link->warnings);
+    finding_actual(p, f, "%" PRIu64 " error%s, %" PRIu64 " warning%s", link->errors, plural(link->errors),
+                   link->warnings, plural(link->warnings));
     finding_next(p, f, "vhdxray check %s", printable_path(p, link->path));
 }
 
@@ -386,7 +388,8 @@ static const struct rule rules[] = {
                "Hyper-V says: "
                "there is a mismatch in the identifiers of the parent virtual hard disk and differencing disk.",
         .means = "the guest sees a mixture of old and new sectors: the file system on it is unreliable",
-        .next = "look for an unchanged copy of the parent with the GUID expected here",
+        .next = "look for an unchanged copy of the parent; else vhdxray repair FILE --consent VHDX-CHAIN-003 "
+                "--parent PARENT (plan only; links the disk to that parent, whatever it holds)",
         .check = linkage_mismatch,
     },
     {
@@ -439,7 +442,8 @@ static const struct rule rules[] = {
         .title = "parent and child have different Virtual Disk IDs",
         .why = "The id names the disk, not the file, and is copied when a child is made. DiscUtils draws a new one.",
         .means = "guest data is not affected if the linkage fits; the guest may see a new disk",
-        .next = "make sure that the parent is the right file",
+        .next = "vhdxray repair FILE --consent VHDX-CHAIN-007 --parent PARENT (plan only; takes the id of "
+                "that parent), once it is clear that it is the right file",
         .check = disk_id_differs,
     },
     {
@@ -479,7 +483,7 @@ static const struct rule rules[] = {
                "replayed in memory.",
         .means =
             "sectors from the parent are right only with its log replayed; programs that refuse or ignore it differ",
-        .next = "check the parent by itself",
+        .next = "vhdxray repair PARENT (plan only; replays its log)",
         .check = parent_dirty,
     },
     {

@@ -5,12 +5,14 @@
  * single structures, and some only sum those up.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "check/log_entry.h"
 #include "check/rule.h"
+#include "check/wording.h"
 
 enum { LISTED_RANGES = 4 };
 
@@ -101,10 +103,14 @@ static void structures_moved(struct probe *p, const struct subject *s)
     if (entries == 0)
         return;
     struct finding *f = fail(p, at_scanned_entry(img, first, 0, LOG_ENTRY_HEADER_LEN),
-                             "%" PRIu64 " descriptors in %" PRIu64
-                             " stale log entries write where no structure lies today, the first one at 0x%" PRIx64
-                             ": BAT, metadata or a bitmap was there",
-                             m.elsewhere, entries, m.first_off);
+                             "%" PRIu64 " descriptor%s in %" PRIu64
+                             " stale log %s where no structure lies today, the first one at 0x%" PRIx64
+                             ": BAT, metadata or a bitmap may have been there",
+                             m.elsewhere, plural(m.elsewhere), entries,
+                             m.elsewhere == 1 ? "entry writes"
+                             : entries == 1   ? "entry write"
+                                              : "entries write",
+                             m.first_off);
     finding_actual(p, f, "0x%" PRIx64, m.first_off);
 }
 
@@ -160,6 +166,14 @@ static void space_leaked(struct probe *p, const struct subject *s)
 
 /* ---- type and family, 004 - 006 ---- */
 
+static const char *traits_against(struct probe *p, const struct producer *who)
+{
+    struct text t = text_in(probe_arena(p));
+    for (unsigned i = 0; i < who->against_count; i++)
+        text_addf(&t, "%s%s", i > 0 ? ", " : "", who->against[i]);
+    return text_str(&t);
+}
+
 static void fingerprint(struct probe *p, const struct subject *s)
 {
     struct producer who = image_producer(s->image);
@@ -168,22 +182,35 @@ static void fingerprint(struct probe *p, const struct subject *s)
     struct text t = text_in(probe_arena(p));
     for (unsigned i = 0; i < who.because_count; i++)
         text_addf(&t, "%s%s", i > 0 ? ", " : "", who.because[i]);
+    struct place whole = at_place(STRUCTURE_FILE, -1, 0, s->image->file_size);
+    if (who.contradicted && who.because_count > 0) {
+        struct finding *f =
+            fail(p, whole, "%s %s, but %s %s against it",
+                 strcmp(who.because[0], "creator") == 0 ? "the creator names" : "the file looks made by", who.name,
+                 traits_against(p, &who), who.against_count == 1 ? "speaks" : "speak");
+        finding_actual(p, f, "%s", who.name);
+        return;
+    }
     struct finding *f =
-        fail(p, at_place(STRUCTURE_FILE, -1, 0, s->image->file_size), "the file looks made by %s: %s%s%s", who.name,
-             text_str(&t), who.last_writer ? "; GUID form of the last writer: " : "",
-             who.last_writer ? who.last_writer : "");
+        fail(p, whole, "the file looks made by %s: %s%s%s", who.name, text_str(&t),
+             who.last_writer ? "; GUID form of the last writer: " : "", who.last_writer ? who.last_writer : "");
     finding_actual(p, f, "%s", who.name);
 }
 
 static void type_contradicted(struct probe *p, const struct subject *s)
 {
     const struct view *v = s->view;
-    bool fixed = probe_count(p, "VHDX-BAT-022") + probe_count(p, "VHDX-BAT-024") > 0;
+    bool absent = probe_count(p, "VHDX-BAT-022") > 0, unreferenced = probe_count(p, "VHDX-BAT-024") > 0;
+    bool fixed = absent || unreferenced;
     if (!fixed && probe_count(p, "VHDX-BAT-023") == 0)
         return;
     fail(p, at_metadata_item(v, &v->metadata.items[KNOWN_ITEM_FILE_PARAMETERS], 4, 4),
          "the disk says it is %s, its BAT is that of a %s one (%s)", disk_type_name(v->type),
-         fixed ? "dynamic" : "fixed", fixed ? "VHDX-BAT-022, VHDX-BAT-024" : "VHDX-BAT-023");
+         fixed ? "dynamic" : "fixed",
+         absent && unreferenced ? "VHDX-BAT-022, VHDX-BAT-024"
+         : absent               ? "VHDX-BAT-022"
+         : unreferenced         ? "VHDX-BAT-024"
+                                : "VHDX-BAT-023");
 }
 
 /*
@@ -286,7 +313,8 @@ static const struct rule rules[] = {
         .title = "disk without parent has the BAT of a child",
         .why = "One lost bit, HasParent, turns a child into a disk that seems complete and shows nonsense.",
         .means = "sectors that should come from a parent are missing",
-        .next = "vhdxray dump FILE locator: if there is a parent locator, its paths name the parent",
+        .next = "vhdxray repair FILE --consent VHDX-XREF-006 (plan only; sets HasParent if there is a parent "
+                "locator)",
         .check = parent_bit_lost,
     },
     {

@@ -54,6 +54,8 @@ static void signature_is_vhdxfile(struct probe *p, const struct subject *s)
     finding_actual(p, f, "%s", found);
     if (img->current < 0 || img->main->used_table < 0) {
         finding_repair(f, REPAIR_NONE);
+        finding_next(p, f,
+                     "make sure that this is the right file, and do not write to it; vhdxray dump FILE file-id --hex");
         return;
     }
     finding_means(p, f,
@@ -234,8 +236,7 @@ static const struct rule rules[] = {
             "The "
             "file is of another format, was overwritten at its start (a disk initialised by mistake), or is encrypted.",
         .means = "no program finds a guest disk in this file",
-        .next = "make sure that this is the right file; keep a copy and do not write to it; vhdxray dump FILE file-id "
-                "--hex",
+        .next = "vhdxray repair FILE --consent VHDX-FID-001 (plan only; writes the signature back)",
         .check = signature_is_vhdxfile,
     },
     {

@@ -115,7 +115,8 @@ static void size_in_mib(struct probe *p, const struct subject *s)
     finding_expected(p, f, "a multiple of 1048576");
     finding_actual(p, f, "%" PRIu64, size);
     const char *producer = image_producer(s->image).name;
-    if (producer && (strcmp(producer, "disk2vhd") == 0 || strcmp(producer, "qemu") == 0))
+    bool fixed = s->image->main->type == DISK_FIXED;
+    if (producer && (strcmp(producer, "disk2vhd") == 0 || (fixed && strcmp(producer, "qemu") == 0)))
         finding_quirk(f, producer);
 }
 
@@ -152,6 +153,14 @@ static void holds_every_structure(struct probe *p, const struct subject *s)
         probe_status(p, bat_visit_notable(v, find_missing, &o));
     if (!o.real)
         return;
+    if (end > INT64_MAX) { /* no file can be that long, and the sum of offset and length may have been cut */
+        struct finding *f =
+            fail(p, at_file(size, 0),
+                 "the file ends at 0x%" PRIx64 ", but its highest structure or block ends at or past 2^63", size);
+        finding_expected(p, f, "an end below 2^63");
+        finding_actual(p, f, "an end at or past 2^63");
+        return;
+    }
     struct finding *f =
         fail(p, at_file(size, 0),
              "the file ends at 0x%" PRIx64 ", but its highest structure or block ends at 0x%" PRIx64 ": %s missing",
@@ -329,7 +338,7 @@ static void fixed_file_has_room(struct probe *p, const struct subject *s)
     finding_actual(p, f, "%" PRIu64 " bytes", v->src->size);
     if (v->src->size >= u64_add_sat(structures, g->virtual_size))
         finding_quirk(f, "qemu");
-    else if (v->survey->allocated_blocks == 0)
+    else if (v->survey->states[PAYLOAD_NOT_PRESENT] == g->payload_blocks)
         finding_quirk(f, "openvmm");
 }
 

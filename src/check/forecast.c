@@ -92,6 +92,11 @@ static bool has_empty_item(const struct image *img)
     return false;
 }
 
+static bool has_regions_in_log_only(const struct image *img)
+{
+    return img->stored != img->main && img->stored->used_table < 0 && img->main->used_table >= 0;
+}
+
 static const struct habit {
     unsigned peer;
     bool (*stops)(const struct image *img);
@@ -106,6 +111,7 @@ static const struct habit {
      "opens no image whose file ends before the log, the BAT region or the metadata region does"},
     {PEER_7ZIP, has_odd_size, "opens no disk whose size is not a multiple of 4096 bytes"},
     {PEER_LIBVHDI, has_empty_item, "opens no image with a metadata item that is empty or lies inside the table"},
+    {PEER_LIBVHDI, has_regions_in_log_only, "replays no log, and none of the region tables is valid without"},
 };
 enum { HABITS = sizeof(habits) / sizeof(habits[0]) };
 

@@ -57,7 +57,8 @@ static void header_updates(struct probe *p, const struct subject *s)
     const struct image *img = s->image;
     const struct header *h = image_header(img);
     struct producer who = image_producer(img);
-    if (h->sequence_number > COUNTED_MAX || h->sequence_number < 2 || (who.name && strcmp(who.name, "qemu") == 0))
+    if (h->sequence_number > COUNTED_MAX || h->sequence_number < 2 || (who.name && strcmp(who.name, "qemu") == 0) ||
+        img->choice == HEADER_AMBIGUOUS)
         return;
     fail(p, at_place(STRUCTURE_HEADER, img->current + 1, HEADER_OFF[img->current] + 8, 8),
          "SequenceNumber %" PRIu64
@@ -137,7 +138,7 @@ static void guid_with_time(struct probe *p, const struct subject *s)
 static void moved_between_hypervisors(struct probe *p, const struct subject *s)
 {
     struct producer who = image_producer(s->image);
-    if (!who.name || !who.last_writer)
+    if (!who.name || !who.last_writer || who.contradicted) /* a doubtful creator is VHDX-FID-007 */
         return;
     bool made_by_qemu = strcmp(who.name, "qemu") == 0, written_by_qemu = strcmp(who.last_writer, "rfc4122") == 0;
     if (made_by_qemu == written_by_qemu)
@@ -230,9 +231,10 @@ static void allocation_order(struct probe *p, const struct subject *s)
         return;
     fail(p, at_place(STRUCTURE_BAT, -1, v->bat.off, v->bat.walk_entries * BAT_ENTRY_LEN),
          "%" PRIu64 " of %" PRIu64
-         " allocated blocks lie before the block in front of them: the order in the file is the order in "
-         "which the guest first wrote",
-         b->out_of_order, b->allocated_blocks);
+         " allocated block%s %s before the block in front of %s: the order in the file may be the order "
+         "in which the guest first wrote",
+         b->out_of_order, b->allocated_blocks, plural(b->allocated_blocks), b->out_of_order == 1 ? "lies" : "lie",
+         b->out_of_order == 1 ? "it" : "them");
 }
 
 struct runs {
@@ -361,7 +363,7 @@ static void update_interrupted(struct probe *p, const struct subject *s)
         return;
     struct finding *f = fail(p, at_place(STRUCTURE_HEADER, 2 - img->current, bad->off + 4, 4),
                              "header %d has a wrong checksum and SequenceNumber %" PRIu64
-                             ", header %d is right and older (%" PRIu64 "): an update of the headers was interrupted",
+                             ", header %d is right and older (%" PRIu64 "): an update of the headers looks interrupted",
                              2 - img->current, bad->h.sequence_number, img->current + 1, good->h.sequence_number);
     finding_expected(p, f, "0x%08" PRIx32, bad->h.checksum_computed);
     finding_actual(p, f, "0x%08" PRIx32, bad->h.checksum);
@@ -499,7 +501,7 @@ static const struct rule rules[] = {
         .severity = SEVERITY_INFO,
         .repair = REPAIR_AUTOMATIC,
         .spec = "2.2.2.1",
-        .title = "an update of the headers was interrupted",
+        .title = "an update of the headers looks interrupted",
         .why = "Headers are written in turn, so that one is always whole. A newer one with a wrong checksum was being "
                "written "
                "when the host stopped, or was changed by hand.",

@@ -90,13 +90,15 @@ static void report_session(struct probe *p, const struct image *img, const struc
         if (x->targets[i] > 0)
             text_addf(&t, "%s%s (%" PRIu64 ")", t.len > 0 ? ", " : "", target_names[i], x->targets[i]);
     char guid[GUID_TEXT_SIZE];
-    struct finding *f =
-        fail(p, at_scanned_entry(img, x->first, 0, LOG_ENTRY_HEADER_LEN),
-             "%" PRIu64 " stale log %s of an earlier session, log GUID %s: sequence numbers from %" PRIu64
-             " to %" PRIu64 ", targets: %s; size of the file then: %s%s%s",
-             x->entries, x->entries == 1 ? "entry" : "entries", guid_text(&img->log.guids[x->guid], guid), x->lowest,
-             x->highest, t.len > 0 ? text_str(&t) : "none", text_size(a, x->smallest),
-             x->largest > x->smallest ? " to " : "", x->largest > x->smallest ? text_size(a, x->largest) : "");
+    struct finding *f = fail(
+        p, at_scanned_entry(img, x->first, 0, LOG_ENTRY_HEADER_LEN),
+        "%" PRIu64
+        " stale log %s of an earlier session, log GUID %s: sequence %s, targets: %s; size of the file then: %s%s%s",
+        x->entries, x->entries == 1 ? "entry" : "entries", guid_text(&img->log.guids[x->guid], guid),
+        x->lowest == x->highest ? text_format(a, "number %" PRIu64, x->lowest)
+                                : text_format(a, "numbers from %" PRIu64 " to %" PRIu64, x->lowest, x->highest),
+        t.len > 0 ? text_str(&t) : "none", text_size(a, x->smallest), x->largest > x->smallest ? " to " : "",
+        x->largest > x->smallest ? text_size(a, x->largest) : "");
     finding_actual(p, f, "%" PRIu64 " %s", x->entries, x->entries == 1 ? "entry" : "entries");
 }
 
@@ -193,27 +195,30 @@ static void older_pages(struct probe *p, const struct subject *s)
         return;
     struct finding *f =
         fail(p, at_scanned_entry(img, q.first_entry, 0, log->entries[q.first_entry].len),
-             "%" PRIu64 " of %" PRIu64 "%s pages in stale log entries differ from what the file holds there "
+             "%" PRIu64 " of %" PRIu64 "%s page%s in stale log entries %s from what the file holds there "
              "today, the first one at 0x%" PRIx64,
-             q.different, q.compared, q.compared == LIMIT_STALE_PAGES ? " (limit)" : "", q.first_off);
+             q.different, q.compared, q.compared == LIMIT_STALE_PAGES ? " (limit)" : "", plural(q.compared),
+             q.different == 1 ? "differs" : "differ", q.first_off);
     for (uint64_t i = 0; i < q.different && i < LISTED_PLACES; i++)
         finding_related(p, f, STRUCTURE_FILE, -1, q.listed[i]);
-    finding_actual(p, f, "%" PRIu64 " pages", q.different);
+    finding_actual(p, f, "%" PRIu64 " page%s", q.different, plural(q.different));
 }
 
 static void orphan_sectors(struct probe *p, const struct subject *s)
 {
     const struct log_scan *log = &s->image->log;
     uint64_t all = log->orphan_data + log->orphan_descriptors + log->orphan_other;
-    if (all == 0)
-        return;
-    struct finding *f = fail(p,
-                             at_place(STRUCTURE_LOG, (int64_t)((log->orphan_first_off - log->off) / LOG_SECTOR_LEN),
-                                      log->orphan_first_off, LOG_SECTOR_LEN),
-                             "%" PRIu64 " sectors of the log belong to no entry: %" PRIu64 " data sectors, %" PRIu64
-                             " with descriptors, %" PRIu64 " with something else; the first one at 0x%" PRIx64,
-                             all, log->orphan_data, log->orphan_descriptors, log->orphan_other, log->orphan_first_off);
-    finding_actual(p, f, "%" PRIu64 " sectors", all);
+    if (all == 0 || log->off < HEADER_SECTION_LEN)
+        return; /* what a log over the header section would hold is the headers */
+    struct finding *f =
+        fail(p,
+             at_place(STRUCTURE_LOG, (int64_t)((log->orphan_first_off - log->off) / LOG_SECTOR_LEN),
+                      log->orphan_first_off, LOG_SECTOR_LEN),
+             "%" PRIu64 " sector%s of the log %s to no entry: %" PRIu64 " data sector%s, %" PRIu64
+             " with descriptors, %" PRIu64 " with something else; the first one at 0x%" PRIx64,
+             all, plural(all), all == 1 ? "belongs" : "belong", log->orphan_data, plural(log->orphan_data),
+             log->orphan_descriptors, log->orphan_other, log->orphan_first_off);
+    finding_actual(p, f, "%" PRIu64 " sector%s", all, plural(all));
 }
 
 static const struct rule rules[] = {

@@ -13,7 +13,7 @@
 #include "check/wording.h"
 #include "image/sample.h"
 
-enum { LISTED_PLACES = 8, TEXT_MIN = 6 };
+enum { LISTED_PLACES = 8, TEXT_MIN = 6, ENTROPY_MIN = 16 };
 
 /* ---- content of what nobody owns, 004, 005, and of the end of the last block, 007 ---- */
 
@@ -52,7 +52,7 @@ static void behind_the_disk(struct probe *p, const struct subject *s)
                              " byte%s other than zero behind the end of the disk, the first one at 0x%" PRIx64,
                              n->block, n->count, plural(n->count), n->first_off);
     finding_expected(p, f, "zeros from 0x%" PRIx64 " on", n->off);
-    finding_actual(p, f, "%" PRIu64 " bytes", n->count);
+    finding_actual(p, f, "%" PRIu64 " byte%s", n->count, plural(n->count));
     finding_related(p, f, STRUCTURE_BAT, (int64_t)n->index, s->view->bat.off + n->index * BAT_ENTRY_LEN);
     finding_next(p, f, "vhdxray dump FILE --range 0x%" PRIx64 ":0x%" PRIx64, n->off, n->off + n->len);
 }
@@ -66,37 +66,49 @@ static void trailing_bytes(struct probe *p, const struct subject *s)
     struct residue r = {.bytes = 0};
     if (end >= v->src->size)
         return;
-    uint64_t len = u64_min(v->src->size - end, LIMIT_RESIDUE_SCAN);
+    uint64_t trail = v->src->size - end, len = u64_min(trail, LIMIT_RESIDUE_SCAN);
     probe_status(p, view_residue(v, end, len, &r));
     if (r.bytes == 0)
         return;
-    struct finding *f =
-        fail(p, at_place(STRUCTURE_FILE, -1, end, v->src->size - end),
-             "%" PRIu64 " bytes lie behind the last structure, from 0x%" PRIx64 "; %" PRIu64 " of %s%" PRIu64
-             " looked at are not zero, the first one at 0x%" PRIx64,
-             v->src->size - end, end, r.bytes, len < v->src->size - end ? "the first " : "", len, r.first_off);
+    struct finding *f = fail(p, at_place(STRUCTURE_FILE, -1, end, trail),
+                             "%" PRIu64 " byte%s behind the last structure, from 0x%" PRIx64 "; %" PRIu64
+                             " of %s%" PRIu64 " looked at %s not zero, the first one at 0x%" PRIx64,
+                             trail, trail == 1 ? " lies" : "s lie", end, r.bytes, len < trail ? "the first " : "", len,
+                             r.bytes == 1 ? "is" : "are", r.first_off);
     finding_expected(p, f, "0 bytes");
-    finding_actual(p, f, "%" PRIu64 " bytes", v->src->size - end);
+    finding_actual(p, f, "%" PRIu64 " byte%s", trail, plural(trail));
 }
 
 /* ---- blocks, 008, 010 ---- */
 
 struct anchors {
-    uint64_t count, block[LISTED_PLACES], off[LISTED_PLACES];
+    uint64_t total, count, block[LISTED_PLACES], off[LISTED_PLACES]; /* count: of those listed */
 };
+
+/* Old content can only be where the file goes on and no structure came to lie since: VHDX-BAT-019. */
+static bool anchor_may_hold(const struct view *v, uint64_t off)
+{
+    return off < v->src->size && (!v->layout || !layout_map_fixed_at(v->layout, off, v->geometry.block_size));
+}
 
 static enum status find_anchors(struct view *v, struct anchors *a)
 {
     struct bat_reader bat = {.window = NULL};
-    uint64_t wanted = u64_min(v->survey->anchors, LISTED_PLACES);
+    uint64_t seen = 0;
     enum status st = bat_reader_open(v, &bat);
-    for (uint64_t i = 0; st == STATUS_OK && a->count < wanted && i < v->bat.walk_entries; i++) {
+    for (uint64_t i = 0; st == STATUS_OK && seen < v->survey->anchors && i < v->bat.walk_entries; i++) {
         uint64_t entry = 0;
         st = bat_reader_find(&bat, i, v->bat.walk_entries, &i, &entry);
         struct bat_slot slot = bat_slot_of_index(&v->geometry, i);
         unsigned state = bat_entry_state(entry);
         if (st != STATUS_OK || slot.is_bitmap || slot.block >= v->geometry.payload_blocks ||
             bat_entry_off(entry) == 0 || (state != PAYLOAD_UNDEFINED && state != PAYLOAD_UNMAPPED))
+            continue;
+        seen++;
+        if (!anchor_may_hold(v, bat_entry_off(entry)))
+            continue;
+        a->total++;
+        if (a->count == LISTED_PLACES)
             continue;
         a->block[a->count] = slot.block;
         a->off[a->count++] = bat_entry_off(entry);
@@ -119,11 +131,10 @@ static void soft_anchors(struct probe *p, const struct subject *s)
     for (uint64_t i = 0; i < a.count; i++)
         text_addf(&t, "%s%s at 0x%" PRIx64, i > 0 ? ", " : "", phrase_block(probe_arena(p), g, a.block[i]), a.off[i]);
     uint64_t index = bat_index_of_block(g, a.block[0]);
-    struct finding *f =
-        fail(p, at_place(STRUCTURE_BAT, (int64_t)index, v->bat.off + index * BAT_ENTRY_LEN, BAT_ENTRY_LEN),
-             "%" PRIu64 " unmapped %s the place of %s old content: %s%s", v->survey->anchors,
-             v->survey->anchors == 1 ? "block keeps" : "blocks keep", v->survey->anchors == 1 ? "its" : "their",
-             text_str(&t), v->survey->anchors > a.count ? " ..." : "");
+    struct finding *f = fail(
+        p, at_place(STRUCTURE_BAT, (int64_t)index, v->bat.off + index * BAT_ENTRY_LEN, BAT_ENTRY_LEN),
+        "%" PRIu64 " block%s in state 1 or 3 %s the place of %s old content: %s%s", a.total, plural(a.total),
+        a.total == 1 ? "keeps" : "keep", a.total == 1 ? "its" : "their", text_str(&t), a.total > a.count ? " ..." : "");
     finding_guest(f, a.block[0] * g->block_size, block_guest_len(g, a.block[0]));
     for (uint64_t i = 0; i < a.count; i++)
         finding_related(p, f, STRUCTURE_PAYLOAD, (int64_t)a.block[i], a.off[i]);
@@ -193,8 +204,8 @@ static void former_grid(struct probe *p, const struct subject *s)
                              "%" PRIu64 " unused %s on the grid of the disk's blocks (offset 0x%" PRIx64
                              " modulo the block size), the first one at 0x%" PRIx64 ": blocks may have been there",
                              g.cells, g.cells == 1 ? "place lies" : "places lie", g.phase, g.first_off);
-    finding_actual(p, f, "%" PRIu64 " place%s, %" PRIu64 " range%s with a part more", g.cells, plural(g.cells), g.parts,
-                   plural(g.parts));
+    finding_actual(p, f, "%" PRIu64 " place%s, %" PRIu64 " range%s not filled exactly", g.cells, plural(g.cells),
+                   g.parts, plural(g.parts));
 }
 
 /* ---- reserved areas, 009 ---- */
@@ -238,9 +249,13 @@ static void describe_area(struct probe *p, struct view *v, struct text *t, const
     probe_status(p, st);
     if (st != STATUS_OK || got == 0)
         return;
-    unsigned entropy = entropy_tenths(bytes, got);
+    while (got > 0 && bytes[got - 1] == 0) /* the zeros behind it say nothing of what was put there */
+        got--;
+    if (got >= ENTROPY_MIN) {
+        unsigned entropy = entropy_tenths(bytes, got);
+        text_addf(t, ", %u.%u bits per byte", entropy / 10, entropy % 10);
+    }
     struct span run = printable_run(bytes, got);
-    text_addf(t, ", %u.%u bits per byte", entropy / 10, entropy % 10);
     if (run.len >= TEXT_MIN)
         text_addf(t, ", text \"%s\"", shown(p, (const char *)run.ptr, run.len, SHOWN_KEY));
 }
@@ -266,9 +281,10 @@ static void reserved_not_zero(struct probe *p, const struct subject *s)
     if (all == 0)
         return;
     struct finding *f = fail(p, at_place(STRUCTURE_FILE, -1, first.first_off, 1),
-                             "%" PRIu64 " bytes of reserved areas are not zero (%s)", all, text_str(&t));
+                             "%" PRIu64 " byte%s of reserved areas %s not zero (%s)", all, plural(all),
+                             all == 1 ? "is" : "are", text_str(&t));
     finding_expected(p, f, "zeros");
-    finding_actual(p, f, "%" PRIu64 " bytes", all);
+    finding_actual(p, f, "%" PRIu64 " byte%s", all, plural(all));
 }
 
 static const struct rule rules[] = {
@@ -329,7 +345,7 @@ static const struct rule rules[] = {
         .severity = SEVERITY_INFO,
         .repair = REPAIR_CONSENT,
         .spec = "2.5.1.1",
-        .title = "unmapped blocks keep the place of their old content",
+        .title = "undefined or unmapped blocks keep the place of their old content",
         .why = "In states 1 and 3 an entry may keep its offset (a soft anchor). The guest reads zeros; the old bytes "
                "are often "
                "still there.",

@@ -240,7 +240,7 @@ static const struct rule rules[] = {
         .why = "Every writable open gives the file a new FileWriteGuid; backup and cache software recognises changes "
                "by it. Nil means that the writer ignores the field or that it was wiped.",
         .means = "guest data is not affected, but software that compares this GUID misses changes",
-        .next = SEE_HEADERS,
+        .next = "vhdxray repair FILE (plan only; gives both headers a new FileWriteGuid)",
         .check = file_write_guid_set,
     },
     {
@@ -255,7 +255,8 @@ static const struct rule rules[] = {
                "With nil there is nothing to compare.",
         .means =
             "the data of this disk is not affected; differencing disks on top of it cannot tell whether it changed",
-        .next = "check the children of this disk: vhdxray check CHILD --parent FILE",
+        .next = "vhdxray repair FILE --consent VHDX-HDR-021 (plan only; gives both headers a new "
+                "DataWriteGuid, and children must be relinked)",
         .check = data_write_guid_set,
     },
     {
@@ -297,7 +298,7 @@ static const struct rule rules[] = {
         .why = "The log is moved or resized only while it is empty, and both headers are updated then. Different "
                "places are an interrupted move, or one header that was tampered with.",
         .means = "guest data is not affected as long as the current header is good; the other one leads to another log",
-        .next = "vhdxray dump FILE headers --hex; vhdxray log FILE",
+        .next = "vhdxray repair FILE (plan only; writes both headers from the current one)",
         .check = log_place_agrees,
     },
     {
@@ -312,7 +313,7 @@ static const struct rule rules[] = {
             "Versions never change during the life of a file. Programs choose differently here: QEMU takes a header of "
             "another version for invalid and silently goes back to the older one.",
         .means = "programs may open different states of this disk",
-        .next = SEE_HEADERS,
+        .next = "vhdxray repair FILE (plan only; writes both headers from the current one)",
         .check = versions_agree,
     },
     {

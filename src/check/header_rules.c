@@ -106,8 +106,10 @@ static void one_is_valid(struct probe *p, const struct subject *s)
              "no valid header: header 1 at 0x10000 %s, header 2 at 0x20000 %s", what_is_wrong(a), what_is_wrong(b));
     finding_expected(p, f, "signature \"head\" and CRC-32C right in at least one");
     finding_related(p, f, STRUCTURE_HEADER, 2, HEADER_OFF[1]);
-    if (!pair_is_plausible(s->image))
+    if (!pair_is_plausible(s->image)) {
         finding_repair(f, REPAIR_NONE);
+        finding_next(p, f, "keep a copy of the file and do not write to it; vhdxray dump FILE headers --hex");
+    }
 }
 
 /* ---- VHDX-HDR-004, -005: versions ---- */
@@ -133,12 +135,13 @@ static void log_version_is_0(struct probe *p, const struct subject *s)
     bool live = log_is_live(s->header);
     struct finding *f = fail_as(p, live ? SEVERITY_ERROR : SEVERITY_WARNING, at_header(s, FIELD_LOG_VERSION, 2),
                                 "header %d, the current one, has LogVersion %u%s", s->slot + 1, s->header->log_version,
-                                live ? " and a log to replay, which nobody can" : "; its log is empty");
+                                live ? "; its log is in use and cannot be replayed" : "; its log is empty");
     finding_expected(p, f, "0");
     finding_actual(p, f, "%u", s->header->log_version);
     if (live)
         return;
     finding_repair(f, REPAIR_AUTOMATIC);
+    finding_next(p, f, "vhdxray repair FILE (plan only; sets LogVersion to 0)");
     finding_stops(f, PEER_QEMU);
     finding_means(p, f, "guest data is not affected as long as the log is empty");
 }
@@ -270,6 +273,13 @@ static void slot_rest_is_zero(struct probe *p, const struct subject *s)
 
 /* ---- VHDX-HDR-013..-019: the place of the log ---- */
 
+/* Nobody can say what a log in use holds when its place is wrong, so it can be neither replayed nor moved. */
+static void not_repairable(struct probe *p, struct finding *f)
+{
+    finding_repair(f, REPAIR_NONE);
+    finding_next(p, f, "keep a copy of the file and do not write to it; vhdxray dump FILE headers --hex");
+}
+
 static void log_len_in_mib(struct probe *p, const struct subject *s)
 {
     if (!is_current(s) || s->header->log_len % MIB == 0)
@@ -280,7 +290,7 @@ static void log_len_in_mib(struct probe *p, const struct subject *s)
     finding_expected(p, f, "a multiple of 0x100000");
     finding_actual(p, f, "0x%" PRIx32, s->header->log_len);
     if (log_is_live(s->header)) {
-        finding_repair(f, REPAIR_NONE);
+        not_repairable(p, f);
         finding_stops(f, PEER_QEMU | PEER_HYPERV);
     }
 }
@@ -295,7 +305,7 @@ static void log_off_in_mib(struct probe *p, const struct subject *s)
     finding_expected(p, f, "a multiple of 0x100000");
     finding_actual(p, f, "0x%" PRIx64, s->header->log_off);
     if (log_is_live(s->header))
-        finding_repair(f, REPAIR_NONE);
+        not_repairable(p, f);
 }
 
 static void log_behind_header_section(struct probe *p, const struct subject *s)
@@ -308,7 +318,7 @@ static void log_behind_header_section(struct probe *p, const struct subject *s)
     finding_expected(p, f, "at least 0x100000");
     finding_actual(p, f, "0x%" PRIx64, s->header->log_off);
     if (log_is_live(s->header))
-        finding_repair(f, REPAIR_NONE);
+        not_repairable(p, f);
 }
 
 static void log_inside_file(struct probe *p, const struct subject *s)
@@ -326,7 +336,7 @@ static void log_inside_file(struct probe *p, const struct subject *s)
     if (!wraps)
         finding_actual(p, f, "0x%" PRIx64, h->log_off + h->log_len);
     if (wraps || log_is_live(h))
-        finding_repair(f, REPAIR_NONE);
+        not_repairable(p, f);
 }
 
 static void live_log_has_room(struct probe *p, const struct subject *s)
@@ -355,8 +365,9 @@ static void log_len_is_usual(struct probe *p, const struct subject *s)
     if (!is_current(s) || s->header->log_len <= OPENVMM_LOG_MAX)
         return;
     struct finding *f =
-        fail(p, at_header(s, FIELD_LOG_LENGTH, 4), "header %d: LogLength is %s; openvmm accepts 1 GiB at most",
-             s->slot + 1, shown_bytes(p, s->header->log_len));
+        fail(p, at_header(s, FIELD_LOG_LENGTH, 4),
+             "header %d: LogLength is %" PRIu32 " bytes (%" PRIu32 " MiB); openvmm accepts 1024 MiB at most",
+             s->slot + 1, s->header->log_len, s->header->log_len / (uint32_t)MIB);
     finding_expected(p, f, "at most 1073741824");
     finding_actual(p, f, "%" PRIu32, s->header->log_len);
 }
@@ -377,7 +388,7 @@ static const struct rule rules[] = {
             "Headers are written in turn so that one survives a crash. A slot without a signature was overwritten or "
             "never written; the file has lost its spare header.",
         .means = "guest data is not affected while the other header is good; one more fault makes the file unreadable",
-        .next = SEE_HEADERS,
+        .next = "vhdxray repair FILE (plan only; writes the bad header from the good one)",
         .check = has_signature,
     },
     {
@@ -393,8 +404,7 @@ static const struct rule rules[] = {
             "file. "
             "Seen after writers with a wrong checksum (cloud-hypervisor before December 2024) and overwritten starts.",
         .means = "guest data may be intact, but changes that are still in the log are unknown",
-        .next = "keep a copy of the file and do not write to it; vhdxray dump FILE headers --hex shows what is left "
-                "of both",
+        .next = "vhdxray repair FILE --consent VHDX-HDR-002 (plan only; computes both checksums anew)",
         .check = one_is_valid,
     },
     {
@@ -409,7 +419,7 @@ static const struct rule rules[] = {
                "other one is good.",
         .means =
             "guest data is not affected when the damaged header was the older one; else the last header update is lost",
-        .next = SEE_HEADERS,
+        .next = "vhdxray repair FILE (plan only; writes the bad header from the good one)",
         .check = checksum_is_right,
     },
     {
@@ -453,7 +463,8 @@ static const struct rule rules[] = {
         .why = "The higher number decides which header counts; with equal numbers neither does, and the format calls "
                "the file corrupt. Two programs wrote to it at once, or it was put together from two states.",
         .means = "which log and which state of the disk is the right one is unknown; header 1 was used for this report",
-        .next = "keep a copy of the file; compare both headers with vhdxray dump FILE headers --hex",
+        .next = "vhdxray repair FILE --consent VHDX-HDR-006 (plan only; keeps the header with which the "
+                "image has fewer errors)",
         .check = choice_is_clear,
     },
     {
@@ -483,7 +494,7 @@ static const struct rule rules[] = {
             "All fields agree, so it does not matter which header is used; but the reserved bytes, and with them the "
             "checksums, differ, and QEMU refuses the pair.",
         .means = NO_EFFECT,
-        .next = SEE_HEADERS,
+        .next = "vhdxray repair FILE (plan only; writes both headers anew)",
         .check = reserved_bytes_agree,
     },
     {
@@ -511,7 +522,7 @@ static const struct rule rules[] = {
         .why = "Every header update needs a higher number than the last. Programs that add one without looking wrap "
                "to 0, and the update they made never counts.",
         .means = "guest data can be read; writing to the disk may lose the changes",
-        .next = "attach the disk read-only, and copy its content into a new disk",
+        .next = "vhdxray repair FILE --consent VHDX-HDR-010 (plan only; numbers both headers anew)",
         .check = sequence_can_rise,
     },
     {
@@ -524,7 +535,8 @@ static const struct rule rules[] = {
         .why = "The 4016 bytes behind the fields must be written as zeros and are under the checksum, so a writer put "
                "something there on purpose or from a buffer that was not cleared.",
         .means = NO_EFFECT,
-        .next = "the bytes may be evidence: vhdxray dump FILE headers --hex",
+        .next = "vhdxray repair FILE --consent VHDX-HDR-011 (plan only; fills the bytes with zeros; they may "
+                "be evidence)",
         .check = reserved_is_zero,
     },
     {
@@ -552,7 +564,8 @@ static const struct rule rules[] = {
         .why = "The log is a ring of whole MiB. With another length programs disagree where it wraps, and so which "
                "entries count.",
         .means = "changes that are still in the log may be lost or replayed wrongly",
-        .next = SEE_HEADERS,
+        .next = "vhdxray repair FILE --consent VHDX-HDR-013 (plan only; gives the empty log a proper length "
+                "or place)",
         .check = log_len_in_mib,
     },
     {
@@ -568,7 +581,7 @@ static const struct rule rules[] = {
             "All objects behind the header section lie on MiB boundaries. A log elsewhere is damage or a forgery; it "
             "usually overlaps something.",
         .means = "the place of the log cannot be trusted: replaying or writing it may destroy other structures",
-        .next = SEE_HEADERS,
+        .next = "vhdxray repair FILE --consent VHDX-HDR-014 (plan only; gives the empty log another place)",
         .check = log_off_in_mib,
     },
     {
@@ -583,7 +596,7 @@ static const struct rule rules[] = {
         .why = "A program that writes its log there overwrites identifier, headers and region tables. Damage of "
                "LogOffset, or an attack on the program that opens the file.",
         .means = "guest data is intact as long as nobody writes to this file",
-        .next = "do not attach the disk for writing; vhdxray dump FILE headers --hex",
+        .next = "vhdxray repair FILE --consent VHDX-HDR-015 (plan only; gives the empty log another place)",
         .check = log_behind_header_section,
     },
     {
@@ -598,7 +611,8 @@ static const struct rule rules[] = {
         .why =
             "The file was cut off, or LogOffset or LogLength is damaged. Entries behind the end of the file are gone.",
         .means = "changes that were only in the missing part of the log are lost",
-        .next = "compare the size with the original; vhdxray log FILE lists what is left of the log",
+        .next = "vhdxray repair FILE --consent VHDX-HDR-016 (plan only; makes the file longer, or gives the "
+                "empty log another place)",
         .check = log_inside_file,
     },
     {
@@ -613,7 +627,8 @@ static const struct rule rules[] = {
         .why = "A LogGuid that is not nil means that changes wait in the log. Without a log they cannot be found: one "
                "of the two fields is damaged.",
         .means = "guest data may be older than the guest wrote it, if there ever were changes in a log",
-        .next = SEE_HEADERS,
+        .next = "vhdxray repair FILE --consent VHDX-HDR-017 (plan only; gives the log up and makes a new, "
+                "empty one)",
         .check = live_log_has_room,
     },
     {
@@ -627,7 +642,8 @@ static const struct rule rules[] = {
         .why = "Changes of BAT and metadata must go through the log, so no program that follows the format can write "
                "to this disk.",
         .means = "guest data can be read; writing fails, or a crash during it damages the disk",
-        .next = "attach the disk read-only, or copy its content into a new disk",
+        .next = "vhdxray repair FILE --consent VHDX-HDR-018 (plan only; makes an empty log behind the end of "
+                "the file)",
         .check = has_log,
     },
     {

@@ -62,7 +62,8 @@ static void absolute_path_verbatim(struct probe *p, const struct subject *s)
                              "absolute_win32_path does not begin with \\\\?\\: \"%s\"", shown_value(p, paths[2]));
     finding_expected(p, f, "\\\\?\\...");
     finding_actual(p, f, "%s", shown_value(p, paths[2]));
-    finding_quirk(f, "windows");
+    if (parse(paths[2]).drive)
+        finding_quirk(f, "windows");
 }
 
 static void paths_have_their_form(struct probe *p, const struct subject *s)
@@ -254,12 +255,14 @@ static void strings_fill_item(struct probe *p, const struct subject *s)
             strings[n++] = (struct range){.off = r->value_off, .end = (uint64_t)r->value_off + r->value_len};
     }
     qsort(strings, n, sizeof(*strings), by_off);
-    uint64_t pos = locator_table_len(l), overlaps = 0, overlap_off = 0, stray = 0, stray_off = 0;
+    uint64_t pos = locator_table_len(l), overlaps = 0, overlap_off = 0, overlap_len = 0, stray = 0, stray_off = 0;
     for (uint32_t i = 0; i <= n; i++) {
         uint64_t stop = i < n ? strings[i].off : item.len;
         if (stop < pos) {
-            if (i < n && overlaps++ == 0)
+            if (i < n && overlaps++ == 0) {
                 overlap_off = strings[i].off;
+                overlap_len = u64_min(pos, strings[i].end) - overlap_off;
+            }
         } else {
             struct span gap;
             if (!span_sub(item, pos, stop - pos, &gap))
@@ -273,9 +276,10 @@ static void strings_fill_item(struct probe *p, const struct subject *s)
             pos = u64_max(pos, strings[i].end);
     }
     if (overlaps > 0)
-        fail(p, at_locator(s->view, overlap_off, 2),
-             "%" PRIu64 " strings of the parent locator overlap others, the first at offset 0x%" PRIx64 "%s", overlaps,
-             overlap_off, l->cut ? "; together they are so long that only the first 2 MiB were looked at" : "");
+        fail(p, at_locator(s->view, overlap_off, overlap_len),
+             "%" PRIu64 " string%s of the parent locator %s, the first at offset 0x%" PRIx64 "%s", overlaps,
+             plural(overlaps), overlaps == 1 ? "overlaps another" : "overlap others", overlap_off,
+             l->cut ? "; together they are so long that only the first 2 MiB were looked at" : "");
     if (stray > 0)
         fail(p, at_locator(s->view, stray_off, item.len - stray_off),
              "%" PRIu64 " non-zero byte%s of the parent locator outside its strings, the first at offset 0x%" PRIx64,
@@ -328,7 +332,8 @@ static const struct rule rules[] = {
         .title = "parent locator names no path",
         .why = "A program that opens this disk has nowhere to look for the parent.",
         .means = PARENT_UNKNOWN,
-        .next = NAME_PARENT,
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-013 --parent PARENT (plan only; names the path of "
+                "that parent)",
         .check = some_path_there,
     },
     {
@@ -357,7 +362,8 @@ static const struct rule rules[] = {
             "relative_path is relative to this file, volume_path names a volume by GUID. A path of another form sends "
             "programs to a place the key does not promise.",
         .means = "guest data is not affected; programs may look for different parents",
-        .next = SEE_LOCATOR,
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-015 (plan only; drops paths that do not have their "
+                "form)",
         .check = paths_have_their_form,
     },
     {

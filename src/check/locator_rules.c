@@ -32,12 +32,13 @@ static void item_holds_table(struct probe *p, const struct subject *s)
              needed = len < LOCATOR_HEADER_LEN ? LOCATOR_HEADER_LEN : locator_table_len(&v->locator);
     if (len >= needed)
         return;
-    struct finding *f = len < LOCATOR_HEADER_LEN
-                            ? fail(p, at_locator(v, 0, len),
-                                   "the parent locator is %" PRIu64 " bytes long, shorter than its header", len)
-                            : fail(p, at_locator(v, 18, 2),
-                                   "the parent locator is %" PRIu64 " bytes long, but its %u entries need %" PRIu64,
-                                   len, v->locator.decoded.pair_count, needed);
+    struct finding *f =
+        len < LOCATOR_HEADER_LEN
+            ? fail(p, at_locator(v, 0, len), "the parent locator is %" PRIu64 " bytes long, shorter than its header",
+                   len)
+            : fail(p, at_locator(v, 18, 2),
+                   "the parent locator is %" PRIu64 " bytes long, but its %u entries need %" PRIu64 " bytes", len,
+                   v->locator.decoded.pair_count, needed);
     finding_expected(p, f, "at least %" PRIu64 " bytes", needed);
     finding_actual(p, f, "%" PRIu64 " bytes", len);
 }
@@ -272,7 +273,6 @@ static void no_second_linkage(struct probe *p, const struct subject *s)
 
 static const char NO_EFFECT[] = "guest data is not affected";
 static const char SEE_LOCATOR[] = "vhdxray dump FILE locator --hex";
-static const char NAME_PARENT[] = "find the parent and check with it: vhdxray check FILE --parent PARENT";
 static const char PARENT_UNKNOWN[] =
     "blocks that this disk takes from its parent cannot be read until the parent is known";
 
@@ -315,7 +315,7 @@ static const struct rule rules[] = {
         .title = "reserved field of the parent locator is not zero",
         .why = "Writers must write zero there.",
         .means = NO_EFFECT,
-        .next = SEE_LOCATOR,
+        .next = "vhdxray repair FILE (plan only; sets the field to 0)",
         .check = header_reserved_is_zero,
     },
     {
@@ -367,7 +367,8 @@ static const struct rule rules[] = {
         .why = "The strings are UTF-16 without terminator. A NUL inside makes programs that stop there see another "
                "path than programs that do not.",
         .means = "guest data is not affected; programs may look for different parents",
-        .next = SEE_LOCATOR,
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-007 (plan only; ends strings at their first NUL and "
+                "drops what is no text)",
         .check = strings_are_text,
     },
     {
@@ -380,7 +381,7 @@ static const struct rule rules[] = {
         .title = "key of the parent locator is listed twice",
         .why = "With two values for a key programs take the first or the last one, and so open different parents.",
         .means = "which parent this disk builds on depends on the program",
-        .next = SEE_LOCATOR,
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-008 (plan only; keeps one pair of each key)",
         .check = keys_are_unique,
     },
     {
@@ -395,7 +396,8 @@ static const struct rule rules[] = {
         .why = "parent_linkage holds the DataWriteGuid of the parent as it was; without it nobody can tell whether a "
                "file is the right parent, unchanged.",
         .means = "data through the parent may be wrong: nothing proves that a parent fits",
-        .next = NAME_PARENT,
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-009 --parent PARENT (plan only; links the disk to "
+                "that parent)",
         .check = linkage_there,
     },
     {
@@ -410,7 +412,8 @@ static const struct rule rules[] = {
         .why = "The value cannot be compared with the DataWriteGuid of a parent: it was damaged or written by a "
                "faulty program.",
         .means = "data through the parent may be wrong: nothing proves that a parent fits",
-        .next = NAME_PARENT,
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-010 --parent PARENT (plan only; links the disk to "
+                "that parent)",
         .check = linkage_is_guid,
     },
     {
@@ -423,7 +426,8 @@ static const struct rule rules[] = {
         .title = "parent linkage is nil",
         .why = "No sound parent has a nil DataWriteGuid, so the linkage matches only parents that lack one as well.",
         .means = "data through the parent may be wrong: nothing proves that a parent fits",
-        .next = NAME_PARENT,
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-011 --parent PARENT (plan only; links the disk to "
+                "that parent)",
         .check = linkage_not_nil,
     },
     {
@@ -437,7 +441,7 @@ static const struct rule rules[] = {
         .why = "During a merge the future GUID of the parent is stored here first. Hyper-V leaves the key with a nil "
                "GUID, which is harmless; any other value means that a merge did not come to its end.",
         .means = "the parent may hold part of a merge: its data may be older or newer than this disk expects",
-        .next = "let Hyper-V finish the merge, or check with the parent: vhdxray check FILE --parent PARENT",
+        .next = "vhdxray repair FILE --consent VHDX-PLOC-012 (plan only; drops the second linkage)",
         .check = no_second_linkage,
     },
 };

@@ -213,8 +213,8 @@ static void reserved_set(struct probe *p, const struct subject *s)
     if (!e->live || e->defect != LOG_DEFECT_NONE || !e->reserved_nonzero)
         return;
     struct finding *f =
-        fail(p, at_log_entry(s, LOG_FIELD_RESERVED, 4),
-             LOG_ENTRY " has reserved bytes set, in its header or in a zero descriptor", LOG_ENTRY_ARGS(e));
+        fail(p, at_log_entry(s, 0, e->len), LOG_ENTRY " has reserved bytes set, in its header or in a zero descriptor",
+             LOG_ENTRY_ARGS(e));
     finding_expected(p, f, "0");
 }
 
@@ -302,7 +302,7 @@ static const struct rule rules[] = {
                "the newest metadata. QEMU refuses to open such a file read-only, 7-Zip, libvhdi and others ignore the "
                "log.",
         .means = "the disk is complete only with the log replayed; programs that ignore it show older or missing data",
-        .next = "vhdxray log FILE --plan",
+        .next = "vhdxray repair FILE (plan only; replays the log; `vhdxray log FILE --plan` shows the pages)",
         .check = dirty,
     },
     {
@@ -320,7 +320,8 @@ static const struct rule rules[] = {
         .means = "metadata changes that were only in the log are lost; nothing is missing if QEMU was killed before "
                  "its first "
                  "entry",
-        .next = "vhdxray log FILE: see what entries are left",
+        .next = "vhdxray repair FILE --consent VHDX-LOG-002 (plan only; gives the log up); vhdxray log FILE "
+                "shows what entries are left",
         .check = no_sequence,
     },
     {
@@ -336,7 +337,8 @@ static const struct rule rules[] = {
             "FlushedFileOffset of the newest entry is the size that was on disk for sure. A shorter file was cut after "
             "that, so what the log points to may be gone.",
         .means = "guest data at the end of the file is lost; the log is not replayed",
-        .next = "look for a complete copy of FILE",
+        .next = "vhdxray repair FILE --consent VHDX-LOG-003 (plan only; makes the file longer with zeros, "
+                "then replays); look for a complete copy of FILE first",
         .check = truncated_since,
     },
     {

@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/text.h"
 #include "check/log_entry.h"
+#include "check/wording.h"
 
 /* A head this close to the last number: no session writes that many entries. */
 static const uint64_t SEQUENCE_NEAR_END = UINT64_MAX - ((uint64_t)1 << 20);
@@ -47,9 +48,12 @@ static void several_sequences(struct probe *p, const struct subject *s)
 {
     const struct image *img = s->image;
     const struct log_scan *log = &img->log;
-    uint64_t valid = 0;
-    for (uint64_t i = 0; i < log->run_count; i++)
-        valid += log->runs[i].valid;
+    uint64_t valid = 0, newest = 0;
+    for (uint64_t i = 0; i < log->run_count; i++) {
+        const struct log_run *r = &log->runs[i];
+        valid += r->valid;
+        newest += r->valid && log->has_active && head_number(log, r) == log->entries[log->active_head].sequence_number;
+    }
     if (valid < 2)
         return;
     struct text t = text_in(probe_arena(p));
@@ -64,8 +68,9 @@ static void several_sequences(struct probe *p, const struct subject *s)
     struct finding *f =
         fail(p, at_scanned_entry(img, log->active_head, 0, LOG_ENTRY_HEADER_LEN),
              "the log has %" PRIu64 " valid sequences; their newest entries (sequence numbers) are at %s%s; " LOG_ENTRY
-             " is the newest of all and used",
-             valid, text_str(&t), valid > listed ? " ..." : "", LOG_ENTRY_ARGS(used));
+             " is %s and used",
+             valid, text_str(&t), valid > listed ? " ..." : "", LOG_ENTRY_ARGS(used),
+             newest > 1 ? "the first found of the newest" : "the newest of all");
     finding_actual(p, f, "%" PRIu64 " sequences", valid);
 }
 
@@ -158,8 +163,11 @@ static void changes_nothing(struct probe *p, const struct subject *s)
     if (img->log_state != LOG_STATE_DIRTY || r->io_error || r->pages_touched == 0 || r->pages_changed > 0 ||
         r->new_size > img->file_size)
         return;
-    fail(p, at_log(img), "replaying the log changes nothing: all %" PRIu64 " pages are in the file already",
-         r->pages_touched);
+    if (r->pages_touched == 1)
+        fail(p, at_log(img), "replaying the log changes nothing: its only page is in the file already");
+    else
+        fail(p, at_log(img), "replaying the log changes nothing: all %" PRIu64 " pages are in the file already",
+             r->pages_touched);
 }
 
 /* The driver compares the findings of both views and reports this; a rule sees one view only. */
@@ -233,8 +241,8 @@ static void page_repeated(struct probe *p, const struct subject *s)
     const struct log_entry *e = &img->log.entries[r->repeated_entry];
     struct finding *f = fail(p, at_scanned_entry(img, r->repeated_entry, 0, LOG_ENTRY_HEADER_LEN),
                              LOG_ENTRY " writes the page at 0x%" PRIx64 " more than once (%" PRIu64
-                                       " such pages in the sequence): which bytes stay depends on the order",
-                             LOG_ENTRY_ARGS(e), r->repeated_off, r->repeated_pages);
+                                       " such page%s in the sequence): which bytes stay depends on the order",
+                             LOG_ENTRY_ARGS(e), r->repeated_off, r->repeated_pages, plural(r->repeated_pages));
     finding_expected(p, f, "each page once in an entry");
     finding_actual(p, f, "%" PRIu64 " repeated", r->repeated_pages);
 }
@@ -275,7 +283,8 @@ static const struct rule rules[] = {
                "specification says "
                "to use the older sequence that is whole.",
         .means = "metadata changes of the newest entries are not in effect; the disk may be older than it should be",
-        .next = "vhdxray log FILE",
+        .next = "vhdxray repair FILE --consent VHDX-LOG-023 (plan only; replays the older sequence); vhdxray "
+                "log FILE shows the newer one",
         .check = newer_run_broken,
     },
     {
@@ -345,7 +354,8 @@ static const struct rule rules[] = {
             "The file as stored has fewer errors than the replayed one: the log is older than the file, was taken from "
             "another one, or was crafted.",
         .means = "programs that replay the log damage the disk; those that ignore it see the state before",
-        .next = "keep a copy of FILE before anything opens it for writing; vhdxray log FILE --plan",
+        .next = "vhdxray repair FILE --consent VHDX-LOG-028 (plan only; gives the log up); until then "
+                "nothing should open FILE for writing",
         .check = worse_after_replay,
     },
     {

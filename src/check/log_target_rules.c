@@ -24,6 +24,11 @@ static const char *fault_text(enum replay_fault_kind kind)
     return "";
 }
 
+static bool is_past_an_end(enum replay_fault_kind kind)
+{
+    return kind == REPLAY_FAULT_WRAPS || kind == REPLAY_FAULT_BEYOND;
+}
+
 /* One finding for each fault of a kind. The replay lists as many as a report keeps; the rest is counted here. */
 static void target_faults(struct probe *p, const struct image *img, enum replay_fault_kind kind)
 {
@@ -39,11 +44,15 @@ static void target_faults(struct probe *p, const struct image *img, enum replay_
             fail(p, at_descriptor(img, x->entry, x->descriptor),
                  "descriptor %" PRIu32 " of " LOG_ENTRY " writes %" PRIu64 " bytes at 0x%" PRIx64 ": %s", x->descriptor,
                  LOG_ENTRY_ARGS(e), x->len, x->off, fault_text(kind));
-        finding_expected(p, f, "region tables, metadata, BAT or sector bitmaps");
+        finding_expected(p, f, "%s",
+                         kind == REPLAY_FAULT_WRAPS    ? "an end below 2^64"
+                         : kind == REPLAY_FAULT_BEYOND ? "an end inside the file or LastFileOffset"
+                                                       : "region tables, metadata, BAT or sector bitmaps");
         finding_actual(p, f, "0x%" PRIx64, x->off);
     }
     for (; listed < r->fault_totals[kind]; listed++)
-        fail(p, at_log(img), "one more descriptor of the sequence writes over %s", fault_text(kind));
+        fail(p, at_log(img), "one more descriptor of the sequence writes %s%s", is_past_an_end(kind) ? "" : "over ",
+             fault_text(kind));
 }
 
 static void target_below(struct probe *p, const struct subject *s)
@@ -199,7 +208,7 @@ static const struct rule rules[] = {
         .why = "The log carries metadata only. Either the block was placed where metadata used to be, or the entry was "
                "crafted to change guest data.",
         .means = "replaying changes guest data in the block",
-        .next = "vhdxray log FILE --plan",
+        .next = "vhdxray repair FILE --consent VHDX-LOG-021 (plan only; replays the log all the same)",
         .check = target_payload,
     },
     {

@@ -120,11 +120,13 @@ static void extra_items_noted(struct probe *p, const struct subject *s)
         struct finding *f =
             chs->readable && chs->data.len >= CHS_LEN
                 ? fail(p, at_metadata_slot(v, chs->entry),
-                       "CHS parameters present: %" PRIu32 " heads per cylinder, %" PRIu32 " sectors per track",
-                       le32(chs->data.ptr), le32(chs->data.ptr + 4))
+                       "CHS parameters present: %" PRIu32 " head%s per cylinder, %" PRIu32 " sector%s per track",
+                       le32(chs->data.ptr), plural(le32(chs->data.ptr)), le32(chs->data.ptr + 4),
+                       plural(le32(chs->data.ptr + 4)))
                 : fail(p, at_metadata_slot(v, chs->entry),
-                       "CHS parameters present, but not readable (%" PRIu32 " bytes)",
-                       metadata_item_entry(v, KNOWN_ITEM_CHS_PARAMETERS)->len);
+                       "CHS parameters present, but not readable (%" PRIu32 " byte%s)",
+                       metadata_item_entry(v, KNOWN_ITEM_CHS_PARAMETERS)->len,
+                       plural(metadata_item_entry(v, KNOWN_ITEM_CHS_PARAMETERS)->len));
         stop_if_required(f, v, KNOWN_ITEM_CHS_PARAMETERS);
     }
     if (pmem->found) {
@@ -134,12 +136,13 @@ static void extra_items_noted(struct probe *p, const struct subject *s)
             type = guid_load(pmem->data.ptr + 4);
         struct finding *f = readable ? fail(p, at_metadata_slot(v, pmem->entry),
                                             "PMEM label storage present: version %u, address abstraction %s, %" PRIu32
-                                            " bytes of labels at offset 0x%" PRIx32,
+                                            " byte%s of labels at offset 0x%" PRIx32,
                                             le16(pmem->data.ptr), shown_plain_guid(p, &type), le32(pmem->data.ptr + 24),
-                                            le32(pmem->data.ptr + 20))
+                                            plural(le32(pmem->data.ptr + 24)), le32(pmem->data.ptr + 20))
                                      : fail(p, at_metadata_slot(v, pmem->entry),
-                                            "PMEM label storage present, but not readable (%" PRIu32 " bytes)",
-                                            metadata_item_entry(v, KNOWN_ITEM_PMEM_LABEL_STORAGE)->len);
+                                            "PMEM label storage present, but not readable (%" PRIu32 " byte%s)",
+                                            metadata_item_entry(v, KNOWN_ITEM_PMEM_LABEL_STORAGE)->len,
+                                            plural(metadata_item_entry(v, KNOWN_ITEM_PMEM_LABEL_STORAGE)->len));
         stop_if_required(f, v, KNOWN_ITEM_PMEM_LABEL_STORAGE);
     }
 }
@@ -294,7 +297,7 @@ static const struct rule rules[] = {
         .title = "item File Parameters is missing or too short",
         .why = "They hold the block size and the type of the disk. The entry was damaged or removed.",
         .means = BLOCKS_LOST,
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE --consent VHDX-META-020 (plan only; guesses the block size from the BAT)",
         .check = file_parameters_there,
     },
     {
@@ -308,7 +311,8 @@ static const struct rule rules[] = {
         .title = "item Virtual Disk Size is missing or too short",
         .why = "Without it nobody knows where the disk ends. The entry was damaged or removed.",
         .means = "the size of the disk is unknown, so no guest data can be found reliably",
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE --consent VHDX-META-021 (plan only; takes the end of the last block in "
+                "the BAT)",
         .check = disk_size_there,
     },
     {
@@ -322,7 +326,8 @@ static const struct rule rules[] = {
         .title = "item Logical Sector Size is missing or too short",
         .why = "The sector size decides how BAT entries and bitmaps interleave. The entry was damaged or removed.",
         .means = BLOCKS_LOST,
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE --consent VHDX-META-022 (plan only; takes 512, unless the BAT speaks "
+                "for 4096)",
         .check = logical_sector_there,
     },
     {
@@ -336,7 +341,7 @@ static const struct rule rules[] = {
         .title = "item Physical Sector Size is missing or too short",
         .why = "The format demands the item, though it only advises the guest. The entry was damaged or removed.",
         .means = "guest data is not affected, but most programs refuse the file",
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE --consent VHDX-META-023 (plan only; takes 4096)",
         .check = physical_sector_there,
     },
     {
@@ -350,7 +355,7 @@ static const struct rule rules[] = {
         .title = "item Virtual Disk ID is missing or too short",
         .why = "The format demands the item; guests recognise the disk by it. The entry was damaged or removed.",
         .means = "guest data is not affected, but most programs refuse the file",
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE --consent VHDX-META-024 (plan only; draws a new id)",
         .check = disk_id_there,
     },
     {
@@ -364,7 +369,7 @@ static const struct rule rules[] = {
         .why =
             "Guests use the id to tell disks apart (multipath, clustering); several disks with a nil id look like one.",
         .means = "guest data is not affected; a guest may mistake this disk for another",
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE --consent VHDX-META-025 (plan only; draws a new id)",
         .check = disk_id_set,
     },
     {
@@ -379,7 +384,8 @@ static const struct rule rules[] = {
         .why = "Microsoft's writers put a marker into the metadata while they create or convert a disk, and remove it "
                "at the end. It is still there: the program was stopped before.",
         .means = "guest data may be missing or incomplete: the copy or conversion did not come to its end",
-        .next = "create or convert the disk again from its source",
+        .next = "vhdxray repair FILE --consent VHDX-META-026 (plan only; removes the marker; what was never "
+                "copied stays missing); better create or convert the disk again",
         .check = creation_finished,
     },
     {
@@ -420,7 +426,7 @@ static const struct rule rules[] = {
         .title = "reserved bits of the file parameters are set",
         .why = "Two bits have a meaning, the others must be zero. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE (plan only; clears the bits)",
         .check = parameter_flags_known,
     },
     {
@@ -476,7 +482,8 @@ static const struct rule rules[] = {
         .why = "A disk ends with a whole sector. QEMU, 7-Zip and libvhdi open such a file without a word and disagree "
                "about its end.",
         .means = "the last, incomplete sector of the disk is shown by some programs and not by others",
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE --consent VHDX-META-033 (plan only; ends the disk with its last whole "
+                "sector)",
         .check = disk_size_in_sectors,
     },
     {
@@ -503,7 +510,7 @@ static const struct rule rules[] = {
         .title = "physical sector size is not 512 or 4096",
         .why = "No other size is allowed. It only advises the guest how to align its writes.",
         .means = "guest data is not affected, but several programs refuse the file",
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE (plan only; takes 4096)",
         .check = physical_sector_legal,
     },
     {

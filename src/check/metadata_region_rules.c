@@ -8,12 +8,11 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "check/metadata_traits.h"
 #include "check/rule.h"
 #include "check/wording.h"
-
-static const uint64_t REGION_SCAN_MAX = (uint64_t)128 << 20; /* the largest region any program accepts */
 
 /* ---- VHDX-META-038, -039: HasParent and the locator ---- */
 
@@ -111,7 +110,7 @@ static void region_rest_is_zero(struct probe *p, const struct subject *s)
             items[n++] = (struct range){.off = e->off, .end = (uint64_t)e->off + e->len};
     }
     qsort(items, n, sizeof(*items), by_off);
-    uint64_t end = u64_min(v->metadata_region.len, REGION_SCAN_MAX), pos = METADATA_TABLE_LEN, bytes = 0, first = 0;
+    uint64_t end = u64_min(v->metadata_region.len, LIMIT_METADATA_SCAN), pos = METADATA_TABLE_LEN, bytes = 0, first = 0;
     for (uint32_t i = 0; i <= n && pos < end; i++) {
         uint64_t stop = i < n ? u64_min(items[i].off, end) : end;
         struct residue r = {0};
@@ -236,7 +235,8 @@ static const struct rule rules[] = {
         .why = "The disk says that a parent exists, but not which. The locator's entry was damaged or removed, or the "
                "HasParent bit is.",
         .means = "blocks that were never written in this disk cannot be read without their parent",
-        .next = "find the parent by its virtual disk id: vhdxray info FILE; vhdxray check FILE --parent PARENT",
+        .next = "vhdxray repair FILE --consent VHDX-META-038 --parent PARENT (plan only; links the disk to "
+                "that parent)",
         .check = child_has_locator,
     },
     {
@@ -250,7 +250,8 @@ static const struct rule rules[] = {
         .title = "parent locator in a disk without parent",
         .why = "The HasParent bit was lost, or a child was turned into a whole disk and its locator left behind.",
         .means = "if the bit was lost, blocks that belong to the parent read as zeros",
-        .next = "compare with the parent that the locator names: vhdxray dump FILE locator",
+        .next = "vhdxray repair FILE --consent VHDX-META-039 (plan only; sets HasParent if the BAT is that "
+                "of a child, else removes the locator)",
         .check = locator_has_child,
     },
     {

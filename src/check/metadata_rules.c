@@ -285,8 +285,10 @@ static void items_are_unique(struct probe *p, const struct subject *s)
                  list[first].index, name_of(p, b), equal ? "; both are equal" : " with another content");
         finding_expected(p, f, "each item once");
         relate_entry(p, f, v, list[first].index);
-        if (equal)
+        if (equal) {
             finding_repair(f, REPAIR_AUTOMATIC);
+            finding_next(p, f, "vhdxray repair FILE (plan only; drops the second entry)");
+        }
         if (metadata_item_kind(&b->item_id) == KNOWN_GUID_NONE)
             finding_stops(f, PEER_HYPERV);
     }
@@ -416,8 +418,8 @@ static void optional_items_known(struct probe *p, const struct subject *s)
     }
     fail(p, at_metadata_entry(s, FIELD_ID, METADATA_ENTRY_LEN),
          "unknown optional item %s in metadata entry %" PRIu32 ": flags 0x%" PRIx32 ", %" PRIu32
-         " bytes at offset 0x%" PRIx32 "%s",
-         shown_plain_guid(p, &e->item_id), s->entry, e->flags, e->len, e->off, entropy);
+         " byte%s at offset 0x%" PRIx32 "%s",
+         shown_plain_guid(p, &e->item_id), s->entry, e->flags, e->len, plural(e->len), e->off, entropy);
 }
 
 static const char NO_EFFECT[] = "guest data is not affected";
@@ -462,7 +464,7 @@ static const struct rule rules[] = {
         .title = "reserved bytes of the metadata table's header are not zero",
         .why = "Writers must write zeros there. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE (plan only; fills the bytes with zeros)",
         .check = table_reserved_is_zero,
     },
     {
@@ -475,7 +477,7 @@ static const struct rule rules[] = {
         .title = "reserved bits of a metadata entry are set",
         .why = "Three flag bits have a meaning, all else must be zero. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE (plan only; clears the bits)",
         .check = entry_reserved_is_zero,
     },
     {
@@ -553,7 +555,7 @@ static const struct rule rules[] = {
         .title = "empty metadata item has an offset",
         .why = "An item of length 0 has no place, and Offset must be 0. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE (plan only; sets Offset to 0)",
         .check = empty_item_has_no_place,
     },
     {
@@ -647,7 +649,7 @@ static const struct rule rules[] = {
         .why = "All items of the specification carry IsRequired. Early images lack it on the physical sector size; "
                "cloud-hypervisor refuses them.",
         .means = NO_EFFECT,
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE (plan only; sets the bit)",
         .check = standard_item_is_required,
     },
     {
@@ -662,7 +664,7 @@ static const struct rule rules[] = {
             "The bit tells which items a child copies from its parent: sizes, sector sizes and disk id, but not file "
             "parameters and parent locator. openvmm refuses a wrong one.",
         .means = "guest data is not affected; differencing disks made from this one may copy the wrong items",
-        .next = SEE_METADATA,
+        .next = "vhdxray repair FILE (plan only; sets or clears the bit)",
         .check = virtual_disk_bit_is_right,
     },
     {

@@ -110,8 +110,10 @@ static void guids_are_unique(struct probe *p, const struct subject *s)
         finding_expected(p, f, "each GUID once");
         finding_related(p, f, STRUCTURE_REGION_TABLE, list[first].index,
                         REGION_TABLE_OFF[s->view->used_table] + region_entry_off(list[first].index));
-        if (equal)
+        if (equal) {
             finding_repair(f, REPAIR_AUTOMATIC);
+            finding_next(p, f, "vhdxray repair FILE (plan only; drops the second entry)");
+        }
         if (region_kind(b) == KNOWN_GUID_NONE)
             finding_stops(f, PEER_HYPERV);
         else
@@ -203,8 +205,10 @@ static void region_inside_file(struct probe *p, const struct subject *s)
         return;
     }
     finding_actual(p, f, "0x%" PRIx64, r->off + r->len);
-    if (tail_is_unused(s->view, r))
+    if (tail_is_unused(s->view, r)) {
         finding_repair(f, REPAIR_CONSENT);
+        finding_next(p, f, "vhdxray repair FILE --consent VHDX-RGN-011 (plan only; makes the file longer with zeros)");
+    }
     if (region_kind(r) == KNOWN_GUID_NONE)
         finding_means(p, f, "guest data is not affected: the region is not known to hold any");
 }
@@ -293,8 +297,8 @@ static void optional_regions_known(struct probe *p, const struct subject *s)
                                 ? shown_residue(p, s->view, r->off, r->len, &budget)
                                 : "it does not lie inside the file";
         fail(p, at_entry(s->view, i, FIELD_GUID, REGION_ENTRY_LEN),
-             "unknown optional region %s at 0x%" PRIx64 ", %s; %s", shown_plain_guid(p, &r->guid), r->off,
-             shown_bytes(p, r->len), holds);
+             "unknown optional region %s at 0x%" PRIx64 ", %s%s%s", shown_plain_guid(p, &r->guid), r->off,
+             shown_bytes(p, r->len), r->len > 0 ? "; " : "", r->len > 0 ? holds : "");
     }
 }
 
@@ -343,9 +347,10 @@ static void guid_is_set(struct probe *p, const struct subject *s)
 {
     if (!guid_is_nil(&s->region->guid) || skip(s))
         return;
-    struct finding *f = fail(p, at_region_entry(s, FIELD_GUID, 16),
-                             "region table entry %" PRIu32 " has a nil GUID (0x%" PRIx64 ", 0x%" PRIx32 " bytes)",
-                             s->entry, s->region->off, s->region->len);
+    struct finding *f =
+        fail(p, at_region_entry(s, FIELD_GUID, 16),
+             "region table entry %" PRIu32 " has a nil GUID (offset 0x%" PRIx64 ", length 0x%" PRIx32 ")", s->entry,
+             s->region->off, s->region->len);
     finding_expected(p, f, "a GUID");
     finding_actual(p, f, "nil");
 }
@@ -363,7 +368,7 @@ static void table_rest_is_zero(struct probe *p, const struct subject *s)
         fail(p, at_region_table(s, r.first, REGION_TABLE_LEN - r.first),
              "%" PRIu64 " non-zero byte%s behind the last entry of region table copy %d, the first at 0x%" PRIx64,
              r.bytes, plural(r.bytes), s->copy + 1, REGION_TABLE_OFF[s->copy] + r.first);
-    finding_expected(p, f, "zeros behind entry %" PRIu32, s->table->usable_count);
+    finding_expected(p, f, "zeros behind the last entry");
 }
 
 static void stored_tables_current(struct probe *p, const struct subject *s)
@@ -509,7 +514,7 @@ static const struct rule rules[] = {
         .title = "reserved bits of the Required word are set",
         .why = "Only bit 0 has a meaning. openvmm refuses the file when another bit is set.",
         .means = NO_EFFECT,
-        .next = SEE_REGIONS,
+        .next = "vhdxray repair FILE (plan only; clears the bits)",
         .check = required_word_is_a_bit,
     },
     {
@@ -551,7 +556,7 @@ static const struct rule rules[] = {
         .why = "The BAT says where each block of the disk lies. Its entry was damaged under a right checksum, or the "
                "table was written by a faulty program.",
         .means = "guest data cannot be found, though it is probably still in the file",
-        .next = "keep a copy of the file and do not write to it; vhdxray dump FILE regions --hex",
+        .next = "vhdxray repair FILE --consent VHDX-RGN-018 (plan only; looks for the BAT and lists it)",
         .check = lists_bat,
     },
     {
@@ -566,7 +571,7 @@ static const struct rule rules[] = {
         .why = "The metadata holds size and block size of the disk. Its entry was damaged under a right checksum, or "
                "the table was written by a faulty program.",
         .means = "guest data cannot be found, though it is probably still in the file",
-        .next = "keep a copy of the file and do not write to it; vhdxray dump FILE regions --hex",
+        .next = "vhdxray repair FILE --consent VHDX-RGN-019 (plan only; looks for the metadata and lists it)",
         .check = lists_metadata,
     },
     {

@@ -136,8 +136,9 @@ static void copies_agree_on_regions(struct probe *p, const struct subject *s)
         struct place at = a ? at_region_copy(0, region_entry_off(i), REGION_ENTRY_LEN)
                             : at_region_copy(0, 0, REGION_TABLE_HEADER_LEN);
         struct finding *f =
-            fail(p, at, "both region tables are valid, but disagree about the %s region: copy 1 says %s, copy 2 %s",
-                 known_guid_name(wanted[k]), place_text(p, a), place_text(p, b));
+            fail(p, at, "both region tables are valid, but disagree about the %s region: copy 1 %s%s, copy 2 %s%s",
+                 known_guid_name(wanted[k]), a ? "says " : "", a ? place_text(p, a) : "does not list it",
+                 b ? "says " : "", b ? place_text(p, b) : "does not list it");
         finding_expected(p, f, "%s", place_text(p, b));
         finding_actual(p, f, "%s", place_text(p, a));
         finding_related(p, f, STRUCTURE_REGION_TABLE, 2, REGION_TABLE_OFF[1] + (b ? region_entry_off(j) : 0));
@@ -161,7 +162,8 @@ static const struct rule rules[] = {
         .why = "The region table says where BAT and metadata lie. Two copies exist and both fail their signature or "
                "checksum: the start of the file was overwritten, or storage below lost it.",
         .means = "guest data is probably intact, but nothing says where to find it",
-        .next = "keep a copy of the file and do not write to it; vhdxray dump FILE regions --hex",
+        .next = "vhdxray repair FILE --consent VHDX-RGN-001 (plan only; looks for metadata and BAT and "
+                "writes both tables anew)",
         .check = one_copy_valid,
     },
     {
@@ -175,7 +177,7 @@ static const struct rule rules[] = {
         .why = "Both copies are normally identical. Copy 2 serves here, but many programs only ever look at copy 1 "
                "and refuse the file.",
         .means = "guest data is not affected",
-        .next = SEE_REGIONS,
+        .next = "vhdxray repair FILE (plan only; writes copy 1 from copy 2)",
         .check = copy_1_valid,
     },
     {
@@ -188,7 +190,7 @@ static const struct rule rules[] = {
         .title = "region table copy 2 is not valid",
         .why = "Both copies are normally identical. Copy 1 serves; the spare is lost.",
         .means = "guest data is not affected while copy 1 is good",
-        .next = SEE_REGIONS,
+        .next = "vhdxray repair FILE (plan only; writes copy 2 from copy 1)",
         .check = copy_2_valid,
     },
     {
@@ -216,7 +218,7 @@ static const struct rule rules[] = {
             "Writers update both copies through the log, so they are equal after every replay. Copies that differ were "
             "written without the log.",
         .means = "guest data is not affected: both lead to the same BAT and metadata",
-        .next = SEE_REGIONS,
+        .next = "vhdxray repair FILE (plan only; writes copy 2 from copy 1)",
         .check = copies_equal,
     },
     {
@@ -231,7 +233,8 @@ static const struct rule rules[] = {
                "older, or was changed on purpose.",
         .means =
             "which guest disk the file holds depends on the program that opens it; copy 1 was used for this report",
-        .next = "keep a copy of the file; compare both tables with vhdxray dump FILE regions --hex",
+        .next = "vhdxray repair FILE --consent VHDX-RGN-006 (plan only; keeps the copy with which the image "
+                "has fewer errors)",
         .check = copies_agree_on_regions,
     },
     {
@@ -244,7 +247,7 @@ static const struct rule rules[] = {
         .title = "reserved field of a region table is not zero",
         .why = "Writers must write zero there. openvmm refuses the file otherwise.",
         .means = NO_EFFECT,
-        .next = SEE_REGIONS,
+        .next = "vhdxray repair FILE (plan only; sets the field to 0)",
         .check = table_reserved_is_zero,
     },
 };

@@ -470,6 +470,13 @@ static struct rule_result *new_results(struct driver *d)
     return arena_array(d->probe.arena, d->rules->count, sizeof(struct rule_result));
 }
 
+/* Why an allocation failed. */
+static enum status no_memory(const struct image *img)
+{
+    enum status st = arena_status(img->arena);
+    return st != STATUS_OK ? st : STATUS_NO_MEMORY;
+}
+
 static enum status check_views(struct driver *d, struct pass *main)
 {
     struct image *img = d->img;
@@ -479,7 +486,7 @@ static enum status check_views(struct driver *d, struct pass *main)
         return STATUS_OK;
     struct pass stored = {.view = VIEW_STORED, .rules = new_results(d)};
     if (!stored.rules)
-        return STATUS_INTERNAL;
+        return no_memory(img);
     uint64_t main_count = main->list.count;
     d->probe.pass = &stored;
     enable_rules(d, img->stored);
@@ -512,12 +519,14 @@ static bool rule_failed(const struct pass *pass, const char *id)
     return r && pass->rules[rule_index(r)].count > 0;
 }
 
-/* design: the structures needed to find the guest disk are missing. */
+/*
+ * design: the structures needed to find the guest disk are missing. Region tables are asked for in the view to believe:
+ * VHDX-RGN-001 also tells of tables that the log brings.
+ */
 static bool is_unreadable(const struct image *img, const struct pass *pass)
 {
     return rule_failed(pass, "VHDX-FILE-001") || rule_failed(pass, "VHDX-FID-001") ||
-           rule_failed(pass, "VHDX-HDR-002") || rule_failed(pass, "VHDX-RGN-001") ||
-           img->main->metadata.absence != ABSENT_NOT;
+           rule_failed(pass, "VHDX-HDR-002") || img->main->used_table < 0 || img->main->metadata.absence != ABSENT_NOT;
 }
 
 static void finish(struct driver *d, struct pass *pass)
@@ -597,14 +606,14 @@ static enum status check_one(struct image *img, const struct check_options *opti
     struct check_result *res = arena_alloc(img->arena, sizeof(*res));
     struct driver d = {.img = img, .options = options, .rules = rule_set()};
     if (!res)
-        return STATUS_INTERNAL;
+        return no_memory(img);
     res->image = img;
     res->main_view = img->options.no_replay ? VIEW_STORED : VIEW_REPLAYED;
     d.probe = (struct probe){.arena = img->arena, .result = res, .max_findings = options->max_findings};
     struct pass pass = {.view = res->main_view, .rules = new_results(&d)};
     d.enabled = arena_array(img->arena, d.rules->count, sizeof(*d.enabled));
     if (!pass.rules || !d.enabled)
-        return STATUS_INTERNAL;
+        return no_memory(img);
     d.probe.pass = &pass;
     res->rules = pass.rules;
 

@@ -58,7 +58,8 @@ struct check_result {
 /*
  * Checks img (and, before it, its parents: chain_resolve() must have run for that) and fills *ret, which lives in the
  * image's arena. Host changes during the run are looked up by the caller through `restat` (may be NULL) before FILE
- * rules. Fails only for STATUS_INTERNAL or when not even the result could be allocated; limits are in the result.
+ * rules. Fails only when not even the result could be allocated (STATUS_NO_MEMORY, STATUS_LIMIT); limits are in the
+ * result.
  */
 enum status check_run(struct image *img, const struct check_options *options, void (*restat)(struct image *img),
                       struct check_result **ret);
