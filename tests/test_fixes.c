@@ -667,6 +667,107 @@ static void lost_entries_are_found_again(void **ctx)
     }
 }
 
+/* Several damages, each in the way of what mends another: all of the disk comes back, and the new log lies over
+ * nothing. */
+static void damages_do_not_hide_each_other(void **ctx)
+{
+    enum { NO_TABLES = 1, NO_SECTOR_SIZE = 2, NO_BLOCK_SIZE = 4, LOG_IN_HEADERS = 8, LOG_OVER_ALL = 16, CUT = 32 };
+    static const struct {
+        unsigned damage;
+        const char *consent;
+    } cases[] = {
+        {NO_TABLES | CUT, "VHDX-RGN-001"},
+        {LOG_IN_HEADERS | CUT, "VHDX-HDR-015"},
+        {LOG_OVER_ALL | CUT, "VHDX-HDR-014"},
+        {LOG_IN_HEADERS | NO_SECTOR_SIZE | CUT, "VHDX-HDR-015 VHDX-META-022"},
+        {LOG_OVER_ALL | NO_SECTOR_SIZE | CUT, "VHDX-HDR-014 VHDX-META-022"},
+        {LOG_OVER_ALL | NO_BLOCK_SIZE | CUT, "VHDX-HDR-014 VHDX-META-020"},
+        {LOG_OVER_ALL | NO_TABLES | CUT, "VHDX-HDR-014 VHDX-RGN-001"},
+    };
+    (void)ctx;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct img_params params = {.virtual_size = (10 << 20) + 512, .block_size = 2 << 20, .states = "666666"};
+        struct img *img = img_create(&params), *healthy = img_clone(img);
+        unsigned damage = cases[i].damage;
+        struct fixture x;
+
+        if (damage & CUT)
+            img_resize(img, img_block_off(img, 5) + (1 << 20));
+        if (damage & NO_TABLES)
+            img_fill(img, 0x30000, 0x20000, 0);
+        if (damage & NO_SECTOR_SIZE)
+            img_metadata_remove(img, KNOWN_ITEM_LOGICAL_SECTOR_SIZE);
+        if (damage & NO_BLOCK_SIZE)
+            img_metadata_remove(img, KNOWN_ITEM_FILE_PARAMETERS);
+        for (unsigned slot = 0; slot < 2 && damage & (LOG_IN_HEADERS | LOG_OVER_ALL); slot++) {
+            put_le32(img_header(img, slot) + 68, damage & LOG_IN_HEADERS ? 1 << 20 : 4 << 20);
+            put_le64(img_header(img, slot) + 72, damage & LOG_IN_HEADERS ? 0 : (1 << 20) + 512);
+        }
+        img_sign_headers(img);
+        plan_for(&x, img, cases[i].consent, NULL);
+        assert_clean(&x);
+        assert_guest_as_built(&x, healthy);
+        if (damage & (LOG_IN_HEADERS | LOG_OVER_ALL))
+            for (unsigned slot = 0; slot < 2; slot++)
+                assert_true(u64_after(&x, HEADER_OFF[slot] + 72) >= img_block_off(healthy, 5) + params.block_size);
+        img_free(healthy);
+        done(&x);
+    }
+}
+
+/* Without a BAT nobody knows what lies behind the end of the file: nothing is put there. */
+static void no_log_over_unknown_blocks(void **ctx)
+{
+    struct fixture x;
+    struct img *img = img_create(&(struct img_params){.states = "66"});
+    (void)ctx;
+
+    img_metadata_remove(img, KNOWN_ITEM_VIRTUAL_DISK_SIZE);
+    for (unsigned slot = 0; slot < 2; slot++)
+        put_le64(img_header(img, slot) + 72, 0);
+    img_sign_headers(img);
+    plan_for(&x, img, "VHDX-HDR-015", NULL);
+    assert_int_equal(x.plan.step_count, 0);
+    assert_true(told(&x, "VHDX-HDR-015", "must be known first"));
+    done(&x);
+}
+
+/* A child's bitmap over the log, whose zeros would say that all of the chunk is the parent's. */
+static void bitmap_under_the_log_is_not_believed(void **ctx)
+{
+    struct fixture x;
+    struct img *img = img_create(&(struct img_params){.type = IMG_DIFFERENCING});
+    (void)ctx;
+
+    img_bat_set(img, img_bitmap_index(img, 0), (1 << 20) | 6);
+    plan_for(&x, img, "VHDX-BAT-014 VHDX-SBM-002 VHDX-SBM-006 VHDX-SBM-007", NULL);
+    assert_int_equal(x.plan.step_count, 0);
+    assert_true(told(&x, "VHDX-BAT-014", "cannot be repaired"));
+    done(&x);
+}
+
+/* Of a payload block the guest gets to see what the log left: that is said. */
+static void block_under_the_log_is_named(void **ctx)
+{
+    struct fixture x;
+    struct img *img = img_create(&(struct img_params){.block_size = 1 << 20, .states = "66"});
+    bool named = false;
+    (void)ctx;
+
+    img_block_set(img, 1, 6, 1 << 20);
+    plan_for(&x, img, "VHDX-BAT-014", NULL);
+    for (uint64_t i = 0; i < x.plan.step_count; i++) {
+        const struct plan_step *s = &x.plan.steps[i];
+        named = named || (s->has_guest_range && s->guest_off == img->params.block_size &&
+                          s->guest_len == img->params.block_size);
+    }
+    assert_true(named);
+    assert_int_equal(x.plan.errors_after, 0);
+    assert_true(u64_after(&x, HEADER_OFF[0] + 72) >= img->size);
+    assert_int_equal(entry_after(&x, img_block_index(img, 1)), (1 << 20) | 6);
+    done(&x);
+}
+
 static void nothing_is_found_where_nothing_is(void **ctx)
 {
     struct fixture x;
@@ -1286,6 +1387,10 @@ int main(void)
         cmocka_unit_test(lost_tables_are_written_anew),
         cmocka_unit_test(partial_zero_fill_is_undone),
         cmocka_unit_test(lost_entries_are_found_again),
+        cmocka_unit_test(damages_do_not_hide_each_other),
+        cmocka_unit_test(no_log_over_unknown_blocks),
+        cmocka_unit_test(bitmap_under_the_log_is_not_believed),
+        cmocka_unit_test(block_under_the_log_is_named),
         cmocka_unit_test(nothing_is_found_where_nothing_is),
         cmocka_unit_test(disk_inside_the_disk_is_not_taken_for_it),
         cmocka_unit_test(lost_items_are_written_anew),

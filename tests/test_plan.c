@@ -37,11 +37,11 @@ static const struct {
     {NULL, EVERYTHING, EVERYTHING, "VHDX-PLOC-014", "of the parent locator are broken"},
     {NULL, EVERYTHING, EVERYTHING, "VHDX-PLOC-019", "of the parent locator are broken"},
     {"ploc-device", EVERYTHING, EVERYTHING, "VHDX-PLOC-014", "neither a drive nor a host"},
-    {"rg-bat-04-sector-bitmap-over-the-bat-region", EVERYTHING, EVERYTHING, "VHDX-SBM-004", "lie over the BAT"},
-    {"rg-bat-04-sector-bitmap-over-the-bat-region", EVERYTHING, EVERYTHING, "VHDX-SBM-006", "lie over the BAT"},
-    {"bat-sector-bitmap-over-payload", EVERYTHING, EVERYTHING, "VHDX-SBM-002", "lies over the sector bitmap"},
-    {"bat-sector-bitmap-over-payload", EVERYTHING, EVERYTHING, "VHDX-SBM-003", "lies over the sector bitmap"},
-    {"bat-sector-bitmap-over-payload", EVERYTHING, EVERYTHING, "VHDX-SBM-004", "lies over the sector bitmap"},
+    /* What a bitmap says is not acted on while something else is wrong. */
+    {NULL, EVERYTHING, EVERYTHING, "VHDX-SBM-002", "errors must be settled first"},
+    {NULL, EVERYTHING, EVERYTHING, "VHDX-SBM-003", "errors must be settled first"},
+    {NULL, EVERYTHING, EVERYTHING, "VHDX-SBM-004", "errors must be settled first"},
+    {NULL, EVERYTHING, EVERYTHING, "VHDX-SBM-006", "errors must be settled first"},
     /* The linkage that comes to light is not that of the parent that was given. */
     {"ploc-linkage-with-nul", CASE_RULE, CASE_RULE, "VHDX-PLOC-007", "would have VHDX-CHAIN-003"},
     {"sbm-sector-bitmap-half-past-the-end", EVERYTHING, EVERYTHING, "VHDX-FILE-003", "nothing else is wrong"},

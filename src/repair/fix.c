@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "image/bat_walk.h"
 
 enum { WINDOW_LEN = 65536 };
 
@@ -63,6 +64,14 @@ bool fix_found(const struct fixing *x, const char *rule)
             return true;
     }
     return false;
+}
+
+bool fix_waits_for_errors(struct fixing *x)
+{
+    if (x->found->counts[SEVERITY_ERROR] == 0)
+        return false;
+    (void)fix_refuse(x, "errors must be settled first: another structure may lie there");
+    return true;
 }
 
 /* ---- steps ---- */
@@ -267,18 +276,42 @@ bool fix_growth_is_claimed(struct fixing *x, uint64_t size)
     return true;
 }
 
+static bool note_missing(void *ctx, const struct bat_note *n)
+{
+    bool *missing = ctx;
+
+    *missing = (n->facts & BAT_FACT_PAST_EOF) != 0;
+    return !*missing;
+}
+
+/* Whether the file lacks bytes that a block says are there; not those of a last block behind the end of the disk. */
+static bool blocks_lack_bytes(struct view *v)
+{
+    bool missing = false;
+
+    return bat_visit_notable(v, note_missing, &missing) != STATUS_OK || missing;
+}
+
 bool fix_allocate(struct fixing *x, uint64_t len, uint64_t *ret_off)
 {
-    const struct layout_map *m = x->view->layout;
-    uint64_t off, end;
+    struct view *v = x->view;
+    uint64_t size = store_size(x->stage), start = u64_max(size, x->end), off, end;
 
-    if (!u64_align_up(u64_max(store_size(x->stage), x->end), MIB, &off) || !u64_add(off, len, &end) ||
-        end > LIMIT_REPLAYED_SIZE) {
+    if (v->survey == NULL) {
+        (void)fix_refuse(x,
+                         "where the blocks of the disk lie must be known first: nothing may be put over one of them");
+        return false;
+    }
+    bool claimed = layout_map_payload_at(v->layout, size, u64_add_sat(start, len + MIB) - size);
+    if (claimed && !blocks_lack_bytes(v)) {
+        start = u64_max(start, layout_map_end(v->layout));
+        claimed = false;
+    }
+    if (!u64_align_up(start, MIB, &off) || !u64_add(off, len, &end) || end > LIMIT_REPLAYED_SIZE) {
         (void)fix_refuse(x, "the file would become larger than any VHDX needs to be");
         return false;
     }
-    uint64_t from = u64_min(off, store_size(x->stage));
-    if (m != NULL && (layout_map_fixed_at(m, off, len) != NULL || layout_map_payload_at(m, from, end - from))) {
+    if (claimed || layout_map_fixed_at(v->layout, off, len) != NULL) {
         (void)fix_refuse(x, "the room behind the end of the file is claimed by a structure or block that is not in the "
                             "file: that must be settled first");
         return false;

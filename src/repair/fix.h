@@ -43,8 +43,9 @@ struct headers_wanted {
     struct header h;
     bool touched; /* a fixer changed something of it in this round */
     bool zero_reserved;
-    bool guest_changed;                           /* a new DataWriteGuid is due (format.md 18: P8, P10, P11) */
-    bool noted;                                   /* the two steps are in the plan */
+    bool guest_changed;            /* a new DataWriteGuid is due (format.md 18: P8, P10, P11) */
+    bool noted;                    /* the two steps are in the plan */
+    const struct rule *log_wanted; /* who took the log out of the headers: it gets a place once blocks are known */
     struct guid file_write_guid, data_write_guid; /* the new ones */
 };
 
@@ -114,6 +115,9 @@ bool fix_consented(const struct fixing *x, const char *rule);
 /* True when the round's check has a finding of the rule in the view that is believed. */
 bool fix_found(const struct fixing *x, const char *rule);
 
+/* True, with a refusal, while there are errors: for what is no fault, and right only where all else is. */
+bool fix_waits_for_errors(struct fixing *x);
+
 /* From the stage; zeros behind its end. */
 enum status fix_read(struct fixing *x, uint64_t off, void *buf, size_t len);
 /* Each changes the stage and adds a step, unless it is so already. action: what is done, without full stop. */
@@ -127,7 +131,7 @@ enum status fix_note(struct fixing *x, uint64_t off, uint64_t len, const char *a
 
 /*
  * A place for a new structure of len bytes (a multiple of 1 MiB) behind the end of the file, which has yet to grow.
- * False with a refusal when something claims that place.
+ * False with a refusal when something claims that place, or where blocks are is not known.
  */
 bool fix_allocate(struct fixing *x, uint64_t len, uint64_t *ret_off);
 /* True, with a refusal, when a block claims bytes of [size of the file, size): growing would make it read as zeros. */

@@ -13,6 +13,7 @@
 #include "base/le.h"
 #include "base/limits.h"
 #include "check/bat_entry.h"
+#include "repair/fix_header.h"
 
 enum status bat_entry_get(struct fixing *x, uint64_t index, uint64_t *ret)
 {
@@ -314,6 +315,31 @@ enum status fix_shared_block(struct fixing *x, const struct finding *f)
     name_block(x, slot);
     return bat_entry_put(x, (uint64_t)index, bat_entry_make(to, bat_entry_state(raw)),
                          "let the later of the two entries point to the copy");
+}
+
+/*
+ * The log goes elsewhere, and the block is what lies there: its bytes, or what the log left of them, so its range is
+ * named. A sector bitmap says whose the data of a whole chunk is; one that the log wrote over is not to be believed,
+ * and would show the guest the parent's data.
+ */
+enum status fix_log_over_block(struct fixing *x, const struct finding *f)
+{
+    struct bat_slot slot;
+    uint64_t raw, steps = x->plan->step_count;
+    enum status st;
+
+    if (!entry_of(x, f->at.index, &slot, &raw, &st))
+        return st;
+    if (slot.is_bitmap && x->view->geometry.differencing)
+        return fix_refuse(x, "a sector bitmap lies over the log: whose data its chunk is cannot be told any more");
+    name_block(x, slot);
+    bool named = x->has_guest;
+    uint64_t off = x->guest_off, len = x->guest_len;
+    st = fix_log_place(x, f);
+    if (st != STATUS_OK || x->plan->step_count > steps || !x->headers->touched || !named)
+        return st;
+    fix_guest(x, off, len); /* another block came first, and had the log moved */
+    return fix_note(x, bat_entry_off(raw), 0, "let the block have its place, where the log was");
 }
 
 /* ---- differencing ---- */

@@ -14,6 +14,7 @@ fix_fn fix_reserved_bits;  /* BAT-007: P4 */
 fix_fn fix_idle_offset;    /* BAT-009: P4 */
 fix_fn fix_cut_block;      /* BAT-011: P6 */
 fix_fn fix_block_past_end; /* BAT-012: P8, P6 */
+fix_fn fix_log_over_block; /* BAT-014 */
 fix_fn fix_shared_block;   /* BAT-016 */
 fix_fn fix_anchor;         /* BAT-019 */
 fix_fn fix_bitmap_missing; /* BAT-020 */

@@ -213,7 +213,7 @@ enum status fix_zero_blocks(struct fixing *x, const struct finding *f)
             first = bat_slot_of_index(g, (uint64_t)f->related[i].index).block;
             known = true;
         }
-    if (!known || fix_bat_is_shared(x))
+    if (!known || fix_bat_is_shared(x) || fix_waits_for_errors(x))
         return STATUS_OK;
     if (x->view->type == DISK_FIXED)
         return fix_refuse(x, "the blocks of a fixed disk keep their places");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sector bitmaps: bits that nobody reads, and blocks whose state says less than their bits. None of it changes what the
- * guest sees, so all of it is evidence first, and only touched when the user names the rule.
+ * guest sees, so all of it is evidence first, and only touched when the user names the rule and nothing else is wrong:
+ * a bitmap that another structure lies over, or an entry that leads nowhere, says nothing about its block.
  */
 #include "repair/fix_bitmap.h"
 
@@ -28,6 +29,8 @@ static bool chunk_open(struct fixing *x, uint64_t number, struct chunk *ret, enu
     uint64_t raw = 0;
 
     *ret_status = STATUS_OK;
+    if (fix_waits_for_errors(x))
+        return false;
     if (!g->differencing || number >= g->chunks || v->bat.absence != ABSENT_NOT ||
         bat_index_of_bitmap(g, number) >= v->bat.slots || fix_bat_is_shared(x))
         return false;
@@ -195,8 +198,6 @@ enum status fix_hidden_sectors(struct fixing *x, const struct finding *f)
 
     if (block >= g->payload_blocks)
         return STATUS_OK;
-    if (x->found->counts[SEVERITY_ERROR] > 0)
-        return fix_refuse(x, "other errors must be settled first: something else may lie there");
     if (!chunk_open(x, block / g->chunk_ratio, &c, &st))
         return st;
     st = block_state(x, block, &raw);

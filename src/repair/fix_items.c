@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "check/metadata_traits.h"
 #include "image/bat_walk.h"
+#include "image/lost.h"
 #include "repair/fix_metadata.h"
 
 enum { USUAL_LOGICAL_SECTOR = 512, USUAL_PHYSICAL_SECTOR = 4096 };
@@ -53,7 +54,8 @@ static enum status ask_bat(struct fixing *x, enum known_guid which, const void *
     if (st == STATUS_OK && t.view->survey != NULL) {
         const struct bat_survey *s = t.view->survey;
         ret->known = true;
-        ret->faults = s->notable + s->unused_nonzero;
+        st = lost_contrary(t.view, &ret->faults);
+        ret->faults += s->unused_nonzero;
         ret->blocks = s->allocated_blocks;
         ret->all_present = s->states[PAYLOAD_FULLY_PRESENT] == t.view->geometry.payload_blocks;
     }
@@ -102,13 +104,12 @@ enum status fix_file_parameters(struct fixing *x, const struct finding *f)
 /* ---- META-021 ---- */
 
 /* Index of the last entry that is not zero. */
-static enum status last_entry(struct fixing *x, uint64_t *ret, bool *ret_found)
+static enum status last_entry(struct view *v, uint64_t *ret, bool *ret_found)
 {
-    const struct view *v = x->view;
     struct bat_reader bat = {.window = NULL};
 
     *ret_found = false;
-    enum status st = bat_reader_open(x->view, &bat);
+    enum status st = bat_reader_open(v, &bat);
     for (uint64_t i = 0; st == STATUS_OK && i < v->bat.slots; i++) {
         uint64_t raw = 0;
         st = bat_reader_find(&bat, i, v->bat.slots, &i, &raw);
@@ -136,7 +137,7 @@ enum status fix_lost_disk_size(struct fixing *x, const struct finding *f)
         return fix_refuse(x, "block size and sector size must be known first");
     if (x->view->bat.slots == 0)
         return fix_refuse(x, "the BAT cannot be read");
-    enum status st = last_entry(x, &index, &found);
+    enum status st = last_entry(x->view, &index, &found);
     if (st != STATUS_OK)
         return st;
     if (!found)

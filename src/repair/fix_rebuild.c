@@ -69,7 +69,7 @@ enum status fix_region_tables(struct fixing *x, const struct finding *f)
         st = fix_write(x, REGION_TABLE_OFF[copy], table, REGION_TABLE_LEN,
                        fix_text(x,
                                 "write region table copy %d anew: metadata found at 0x%" PRIx64 ", BAT at 0x%" PRIx64
-                                " with %" PRIu64 " blocks in place, %u%% of its entries without fault",
+                                " with %" PRIu64 " blocks in place, %u%% of its entries fit",
                                 copy + 1, fit.place.metadata_off, fit.place.bat_off, fit.live, fit.percent));
     return st;
 }
@@ -88,7 +88,7 @@ enum status fix_region_lost_bat(struct fixing *x, const struct finding *f)
     (void)region_entry_set(x, &e,
                            fix_text(x,
                                     "add the BAT region, found at 0x%" PRIx64 " with %" PRIu64
-                                    " blocks in place, %u%% of its entries without fault",
+                                    " blocks in place, %u%% of its entries fit",
                                     fit.place.bat_off, fit.live, fit.percent),
                            &st);
     return st;

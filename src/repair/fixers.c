@@ -97,7 +97,7 @@ static const struct fixer fixers[] = {
     {"VHDX-BAT-009", PHASE_BAT, REACH_SHARED, fix_idle_offset, NULL},
     {"VHDX-BAT-011", PHASE_BAT, REACH_SHARED, fix_cut_block, NULL},
     {"VHDX-BAT-012", PHASE_BAT, REACH_SHARED, fix_block_past_end, NULL},
-    {"VHDX-BAT-014", PHASE_BAT, REACH_ALONE, fix_log_place, NULL},
+    {"VHDX-BAT-014", PHASE_BAT, REACH_ALONE, fix_log_over_block, NULL},
     {"VHDX-BAT-016", PHASE_BAT, REACH_SHARED, fix_shared_block, NULL},
     {"VHDX-BAT-019", PHASE_BAT, REACH_SHARED, fix_anchor, NULL},
     {"VHDX-BAT-020", PHASE_BAT, REACH_SHARED, fix_bitmap_missing, NULL},

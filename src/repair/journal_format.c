@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/crc32c.h"
 #include "base/le.h"
 #include "base/span.h"
@@ -126,5 +127,8 @@ bool journal_record_decode(const uint8_t in[JOURNAL_RECORD_SIZE], struct journal
 
 uint64_t journal_record_extent(const struct journal_record *r)
 {
-    return JOURNAL_RECORD_SIZE + (r->old_side == SIDE_BYTES ? r->len : 0) + (r->new_side == SIDE_BYTES ? r->len : 0);
+    /* The largest number when a hostile length has no sum: no journal is that long. */
+    uint64_t with_old = u64_add_sat(JOURNAL_RECORD_SIZE, r->old_side == SIDE_BYTES ? r->len : 0);
+
+    return u64_add_sat(with_old, r->new_side == SIDE_BYTES ? r->len : 0);
 }

@@ -246,7 +246,7 @@ static bool acted_in(const struct rule_state *s, uint32_t round)
  */
 static void leave_out(struct planner *p, uint32_t harmed)
 {
-    const char *id = rule_at(harmed)->id;
+    const char *id = rule_at(harmed)->id, *why = p->rules[harmed].why_not;
     uint32_t round = p->rules[harmed].failed_since - 1;
     bool found = false;
 
@@ -254,7 +254,8 @@ static void leave_out(struct planner *p, uint32_t harmed)
         struct rule_state *s = &p->rules[i];
         if (s->blocked != NULL || !acted_in(s, round))
             continue;
-        s->blocked = text_format(p->plan->arena, "the image would have %s afterwards, which it has not now", id);
+        s->blocked = text_format(p->plan->arena, "the image would have %s afterwards, which it has not now%s%s", id,
+                                 why != NULL ? ": " : "", why != NULL ? why : "");
         found = true;
     }
     if (!found)

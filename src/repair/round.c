@@ -110,6 +110,17 @@ static const char *gate_closed(const struct gate *g, const struct fixer *fixer)
 
 /* ---- one round ---- */
 
+/* The finding is one of the rule that shall be mended. */
+static bool is_in_hand(const struct round *r, const struct rule_state *s, const struct rule *which,
+                       const struct finding *f)
+{
+    if (f->rule != which || finding_is_stored_only(r->x.img, f))
+        return false;
+    /* The log was taken out of the headers because of another rule, which the user agreed to. */
+    bool pending = r->planner->headers.log_wanted != NULL && strcmp(which->id, "VHDX-HDR-018") == 0;
+    return pending || is_wanted(s, f);
+}
+
 static uint64_t wanted_count(const struct round *r, uint32_t rule)
 {
     const struct rule_state *s = &r->planner->rules[rule];
@@ -118,7 +129,7 @@ static uint64_t wanted_count(const struct round *r, uint32_t rule)
 
     for (uint64_t i = 0; i < r->res->finding_count; i++) {
         const struct finding *f = r->res->findings[i];
-        n += f->rule == which && !finding_is_stored_only(r->x.img, f) && is_wanted(s, f);
+        n += is_in_hand(r, s, which, f);
     }
     /* Those that were only counted are like the others. */
     return n > 0 ? n + r->res->rules[rule].count - r->res->rules[rule].kept : 0;
@@ -152,7 +163,7 @@ static enum status mend_rule(struct round *r, uint32_t rule, bool *ret_changed)
     x->changed = false;
     for (uint64_t i = 0; i < r->res->finding_count && st == STATUS_OK; i++) {
         const struct finding *f = r->res->findings[i];
-        if (f->rule != which || finding_is_stored_only(x->img, f) || !is_wanted(s, f))
+        if (!is_in_hand(r, s, which, f))
             continue;
         x->finding = f;
         x->has_guest = false;

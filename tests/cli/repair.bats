@@ -376,8 +376,6 @@ filler" ]
     expect 2
     vx repair - <bad.vhdx
     expect 2
-    vx repair bad.vhdx --apply --sandbox require
-    expect 2 "--copy NEW works in it"
     vx repair nothing.vhdx
     expect 3
     vx undo nothing.vhdx
