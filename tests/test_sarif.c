@@ -353,7 +353,7 @@ static void the_cap_keeps_the_worst(void **state)
     cJSON *log = parse(reports_of(list, 2, REPORT_SARIF, 1, &st));
     assert_int_equal(st, STATUS_OK);
     const cJSON *result, *results = member(log, "runs/0/results");
-    assert_int_equal(cJSON_GetArraySize(results), SARIF_RESULTS_MAX);
+    assert_int_equal(cJSON_GetArraySize(results), LIMIT_SARIF_RESULTS);
     int last = SEVERITY_ERROR;
     cJSON_ArrayForEach(result, results)
     {
@@ -367,7 +367,7 @@ static void the_cap_keeps_the_worst(void **state)
     }
     assert_int_equal(found[SEVERITY_ERROR],
                      list[0].result->counts[SEVERITY_ERROR] + list[1].result->counts[SEVERITY_ERROR]);
-    assert_int_equal(found[SEVERITY_WARNING], SARIF_RESULTS_MAX - found[SEVERITY_ERROR]);
+    assert_int_equal(found[SEVERITY_WARNING], LIMIT_SARIF_RESULTS - found[SEVERITY_ERROR]);
     assert_int_equal(found[SEVERITY_INFO], 0);
     assert_int_equal(notes(log, "results-left-out"), 1);
     cJSON_Delete(log);

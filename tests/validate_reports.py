@@ -3,7 +3,7 @@
 """Validates reports against tools/report.schema.json, and SARIF logs against the schema of SARIF 2.1.0.
 
     validate_reports.py KIND FILE...    KIND: check info log dump map layout export hash compare chain carve rules
-                                        repair undo;
+                                        repair undo summary metadump;
                                         FILE: what -f json or -f jsonl printed
     validate_reports.py sarif FILE...   FILE: what check -f sarif printed. The schema is that of OASIS, fetched by
                                         tools/test-packages into $VHDXRAY_NPM (build/npm); without it only what is said
@@ -22,7 +22,7 @@ import sys
 import jsonschema
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-KINDS = ("check", "info", "log", "dump", "map", "layout", "export", "hash", "compare", "chain", "carve", "rules", "repair", "undo")
+KINDS = ("check", "info", "log", "dump", "map", "layout", "export", "hash", "compare", "chain", "carve", "rules", "repair", "undo", "summary", "metadump")
 SEVERITIES = {"error": 0, "warning": 1, "info": 2}
 
 

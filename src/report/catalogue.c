@@ -28,6 +28,7 @@ cJSON *rule_json(struct json *j, const struct rule *rule, struct arena *a)
             json_put_text(j, refused, NULL, peer_name(bit));
     }
     json_put(j, o, "refused_by", refused);
+    json_put(j, o, "windows_codes", rule_windows_codes_json(j, a, rule));
     return o;
 }
 
@@ -38,32 +39,13 @@ static void rule_line(struct report *r, const struct rule *rule)
     out_printf(r, " %s\n", rule->title);
 }
 
-static void rule_element(struct report *r, const struct rule *rule)
-{
-    struct json *j = &r->json;
-    cJSON *o = rule_json(j, rule, report_scratch(r));
-
-    if (r->format == REPORT_JSON) {
-        json_node(j, NULL, o);
-        return;
-    }
-    /* Envelope first, then the members of the rule. */
-    element_begin(r);
-    while (o != NULL && o->child != NULL) {
-        cJSON *member = cJSON_DetachItemViaPointer(o, o->child);
-        json_line(j, member->string, member);
-    }
-    cJSON_Delete(o);
-    element_end(r);
-}
-
 void report_rules(struct report *r)
 {
     for (uint32_t i = 0; i < rule_count(); i++) {
         if (r->format == REPORT_TEXT)
             rule_line(r, rule_at(i));
         else
-            rule_element(r, rule_at(i));
+            element_object(r, rule_json(&r->json, rule_at(i), report_scratch(r)));
     }
     if (r->format == REPORT_TEXT && !r->quiet)
         out_printf(r, "\n%s; vhdxray explain ID tells more about one\n",
@@ -89,12 +71,26 @@ static const char *repair_words(enum repair_class c)
     return "none";
 }
 
+/* What Windows may show, for who comes from there. */
+static void windows_lines(struct report *r, const struct rule *rule)
+{
+    const char *label = "Windows";
+
+    for (uint32_t i = 0; i < windows_code_count(); i++) {
+        const struct windows_code *c = windows_code_at(i);
+        if (!windows_code_has_rule(c, rule))
+            continue;
+        out_printf(r, "  %-12s %s %s\n", label, windows_code_text(r->scratch, c), c->name);
+        label = "";
+    }
+}
+
 void report_rule(struct report *r, const struct rule *rule)
 {
     struct text peers = text_in(report_scratch(r));
 
     if (r->format != REPORT_TEXT) {
-        rule_element(r, rule);
+        element_object(r, rule_json(&r->json, rule, report_scratch(r)));
         return;
     }
     for (unsigned bit = 0; bit < PEER_COUNT; bit++) {
@@ -108,5 +104,6 @@ void report_rule(struct report *r, const struct rule *rule)
     paragraph(r, "next", rule->next);
     paragraph(r, "repair", repair_words(rule->repair));
     paragraph(r, "refused by", peers.len > 0 ? text_str(&peers) : "no program that we know to look at this");
+    windows_lines(r, rule);
     paragraph(r, "spec", rule_spec_text(r->scratch, rule));
 }

@@ -46,6 +46,7 @@ static void create_json(struct report *r, const struct create_report *c)
         element_u64(r, "size", c->file_size);
         element_text(r, "parent", c->parent);
     }
+    json_line(&r->json, "sandbox", element_sandbox(r));
     element_error(r, c->error);
     element_end(r);
 }
@@ -89,6 +90,7 @@ static void write_json(struct report *r, const struct write_report *w)
     element_u64(r, "blocks_allocated", w->counts.blocks);
     element_u64(r, "bitmap_blocks_allocated", w->counts.bitmaps);
     element_u64(r, "log_entries", w->counts.log_entries);
+    json_line(&r->json, "sandbox", element_sandbox(r));
     element_error(r, w->error);
     element_end(r);
 }
@@ -135,6 +137,7 @@ static void replay_json(struct report *r, const struct replay_report *p)
         element_u64(r, "errors", p->errors);
         element_u64(r, "warnings", p->warnings);
     }
+    json_line(&r->json, "sandbox", element_sandbox(r));
     element_error(r, p->error);
     element_end(r);
 }

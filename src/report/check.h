@@ -17,6 +17,11 @@ const char *type_words(const struct image *img);
 /* The parent's path; "none", "unknown", or what is known of it in words. Not escaped. */
 const char *parent_words(struct arena *a, const struct image *img);
 
+/* ---- profile.c: r->profile ---- */
+
+cJSON *profile_json(struct json *j, const struct profile *p);
+void profile_text(struct report *r, const struct profile *p);
+
 /* ---- finding_words.c ---- */
 
 /* The finding's own words, or the rule's. Never NULL. */

@@ -116,15 +116,20 @@ static void sections_nav(struct report *r, const char *path)
     } sections[] = {
         {"facts", "Facts"},       {"file", "Map of the file"}, {"disk", "Map of the guest disk"},
         {"findings", "Findings"}, {"log", "Log history"},      {"compatibility", "Compatibility"},
-        {"coverage", "Coverage"},
+        {"profile", NULL},        {"coverage", "Coverage"},
     };
 
     out_printf(r, "<nav class=\"sections\" aria-label=\"Sections of ");
     html_safe(r, path);
     out_printf(r, " (%" PRIu64 ")\"><ul>", html_image_number(r));
-    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+        const char *title = sections[i].title;
+
+        if (title == NULL && r->profile == NULL)
+            continue;
         out_printf(r, "<li><a href=\"#i%" PRIu64 "-%s\">%s</a></li>", html_image_number(r), sections[i].id,
-                   sections[i].title);
+                   title != NULL ? title : profile_title(r->profile->kind));
+    }
     out_printf(r, "</ul></nav>\n");
 }
 
@@ -196,6 +201,8 @@ void html_image(struct report *r, const struct check_result *res)
     html_findings(r, res);
     html_log(r, res);
     html_compatibility(r, res);
+    if (r->profile != NULL)
+        html_profile(r, r->profile);
     html_coverage(r, res);
     out_printf(r, "</article>\n");
 }
@@ -229,10 +236,8 @@ static void summary_text(struct report *r)
         out_printf(r, "%s%s could not be looked at", gap, group_digits(a, r->unopened));
 }
 
-static void page_head(struct report *r)
+void html_document_begin(struct report *r)
 {
-    bool one = r->images + r->unopened == 1;
-
     out_printf(r,
                "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-%s'; "
@@ -242,13 +247,32 @@ static void page_head(struct report *r)
                "<meta name=\"referrer\" content=\"no-referrer\">\n"
                "<meta name=\"generator\" content=\"%s %s\">\n<title>",
                html_style_digest, TOOL_NAME, TOOL_VERSION);
-    if (one)
+}
+
+void html_document_body(struct report *r)
+{
+    out_printf(r, "</title>\n<style>");
+    (void)fputs(html_style, r->out);
+    out_printf(r, "</style>\n</head>\n<body>\n");
+}
+
+void html_document_end(struct report *r, const char *made_from)
+{
+    out_printf(r,
+               "</main>\n<footer class=\"page\"><p>%s It loads nothing and runs no script.</p></footer>\n</body>\n"
+               "</html>\n",
+               made_from);
+}
+
+static void page_head(struct report *r)
+{
+    html_document_begin(r);
+    if (r->images + r->unopened == 1)
         html_safe(r, r->html->title);
     else
         summary_text(r);
-    out_printf(r, " - VHDX report</title>\n<style>");
-    (void)fputs(html_style, r->out);
-    out_printf(r, "</style>\n</head>\n<body>\n");
+    out_printf(r, " - VHDX report");
+    html_document_body(r);
     html_patterns(r);
     out_printf(r,
                "<a class=\"skip\" href=\"#report\">Skip to the report</a>\n"
@@ -288,9 +312,7 @@ enum status html_end(struct report *r)
     }
     out_printf(r, "<main id=\"report\">\n");
     whole = copy(r, &h->body) && whole;
-    out_printf(
-        r, "</main>\n<footer class=\"page\"><p>Made from the files alone, which were only read: the same files give "
-           "the same page. It loads nothing and runs no script.</p></footer>\n</body>\n</html>\n");
+    html_document_end(r, "Made from the files alone, which were only read: the same files give the same page.");
     spool_close(&h->body);
     spool_close(&h->contents);
     free(h);

@@ -18,6 +18,14 @@ void html_image(struct report *r, const struct check_result *res);
 void html_unopened(struct report *r, const char *path, const char *message);
 enum status html_end(struct report *r);
 
+/*
+ * A page of another kind: html_document_begin(), its title, html_document_body(), what stands in front of <main>, <main>
+ * and what it holds, html_document_end() with a sentence about where it came from.
+ */
+void html_document_begin(struct report *r);
+void html_document_body(struct report *r);
+void html_document_end(struct report *r, const char *made_from);
+
 /* ---- html_text.c ---- */
 
 /*
@@ -52,6 +60,7 @@ void html_maps(struct report *r, const struct check_result *res);
 void html_findings(struct report *r, const struct check_result *res);
 void html_log(struct report *r, const struct check_result *res);
 void html_compatibility(struct report *r, const struct check_result *res);
+void html_profile(struct report *r, const struct profile *p); /* r->profile */
 void html_coverage(struct report *r, const struct check_result *res);
 
 /* Link text to the first finding of that rule and severity: "#i1-VHDX-BAT-016-error". */

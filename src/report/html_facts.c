@@ -206,7 +206,10 @@ static void locator_table(struct report *r, const struct locator *l)
 
         (void)report_scratch(r);
         out_printf(r, "<tr><th scope=\"row\">");
-        html_safe_bytes(r, t->key, t->key_len);
+        if (t->key_len > 0)
+            html_safe_bytes(r, t->key, t->key_len);
+        else
+            out_printf(r, "(empty)");
         out_printf(r, "</th><td>");
         html_safe_bytes(r, t->value, t->value_len);
         out_printf(r, "</td></tr>\n");

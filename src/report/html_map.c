@@ -291,6 +291,10 @@ void html_maps(struct report *r, const struct check_result *res)
     struct disk_bins d = {.file_size = 0};
     enum status st = a != NULL ? disk_bins_make(a, v, LIMIT_MAP_BINS, &d) : STATUS_NO_MEMORY;
 
+    /* The memory of the image itself is bounded (--max-memory); where it ends the page says so and goes on. */
+    const bool bounded = st == STATUS_LIMIT && a != NULL && arena_status(a) == STATUS_OK;
+
+    r->json.failed = r->json.failed || (st != STATUS_OK && !bounded);
     html_section_begin(r, "file", "Map of the file");
     if (st != STATUS_OK)
         no_map(r, status_text(st));

@@ -5,7 +5,7 @@
  */
 #include "report/html.h"
 
-const char html_style_digest[] = "7VARbQuUeNWoAyOIR+5ZZcYMqYcvTrL/GBbo/3ntiuc=";
+const char html_style_digest[] = "mJh2/wEutmAJ+XiUG/BvaTClttkVw7miQUehi9yk9Tw=";
 
 const char html_style[] =
     ":root{color-scheme:light dark;--bg:#fff;--fg:#1b2128;--dim:#55606b;--line:#d3d9e0;--card:#f5f7f9;--link:#0a4f9e;"
@@ -97,7 +97,7 @@ const char html_style[] =
     "tbody th{font-weight:500}\n"
     "td.number,th.number{text-align:right;padding-right:1.5rem;font-variant-numeric:tabular-nums}\n"
     "td code,th code{white-space:nowrap}\n"
-    "td.ids{font-size:.87em}\n"
+    "td.ids{font-size:.87em;min-width:14rem}\n"
     ".legend{max-width:34rem}\n"
     ".map{display:block;width:100%;height:auto;border:1px solid var(--edge);border-radius:.2rem;background:var(--bg);"
     "forced-color-adjust:none}\n"

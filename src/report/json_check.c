@@ -164,6 +164,8 @@ void check_json(struct report *r, const struct check_result *res)
     json_node(j, "suppressed", suppressed_json(j, res));
     json_node(j, "limits", limits_json(j, res));
     put_compatibility(r, res);
+    if (r->profile != NULL)
+        json_node(j, "profile", profile_json(j, r->profile));
     json_line(j, "sandbox", element_sandbox(r));
     element_end(r);
 }

@@ -247,7 +247,7 @@ cJSON *facts_json(struct json *j, const struct image *img)
     json_put_text(j, facts, "creator", img->creator);
     json_put(j, facts, "producer", producer_json(j, img));
     json_put(j, facts, "headers", headers_json(j, img));
-    put_u64_if(j, facts, "current_header", img->current >= 0, (uint64_t)img->current + 1);
+    put_u64_if(j, facts, "current_header", img->current >= 0, img->current >= 0 ? (uint64_t)img->current + 1 : 0);
     json_put_text(j, facts, "current_header_reason", header_choice_text(img->choice));
     for (int i = 0; i < 2; i++)
         json_put(j, tables, NULL, region_table_json(j, v, i));

@@ -192,6 +192,7 @@ enum status plan_json(struct report *r, const struct plan_report *p)
             json_line(j, NULL, left_json(j, &plan->left[i]));
         json_end(j, ']');
     }
+    json_line(&r->json, "sandbox", element_sandbox(r));
     element_error(r, p->error);
     element_end(r);
     return st;

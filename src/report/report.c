@@ -33,6 +33,23 @@ void element_end(struct report *r)
     json_end(&r->json, '}');
 }
 
+void element_object(struct report *r, cJSON *o)
+{
+    struct json *j = &r->json;
+
+    if (r->format == REPORT_JSON) {
+        json_node(j, NULL, o);
+        return;
+    }
+    element_begin(r);
+    while (o != NULL && o->child != NULL) {
+        cJSON *member = cJSON_DetachItemViaPointer(o, o->child);
+        json_line(j, member->string, member);
+    }
+    cJSON_Delete(o);
+    element_end(r);
+}
+
 /* A scalar travels as the only item of an array that is never printed: the put functions know all the conversions. */
 static void put_scalar(struct report *r, const char *key, cJSON *holder)
 {
@@ -126,6 +143,14 @@ enum status report_begin(struct report *r, const char *list)
     if (r->format == REPORT_HTML)
         return begin_or_free(r, html_begin(r));
     return STATUS_OK;
+}
+
+void report_next_list(struct report *r, const char *list)
+{
+    if (!r->in_list)
+        return;
+    json_end(&r->json, ']');
+    json_begin(&r->json, list, '[');
 }
 
 static void text_summary(struct report *r)

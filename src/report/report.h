@@ -13,7 +13,9 @@
 
 #include "base/arena.h"
 #include "base/status.h"
+#include "check/profile.h"
 #include "check/run.h"
+#include "check/windows_codes.h"
 #include "image/image.h"
 #include "report/json.h"
 
@@ -34,6 +36,7 @@ struct report {
     unsigned width;   /* text: columns of the terminal, lines are broken there; 0: they are not */
     int landlock_abi; /* what confines the process: JSON `sandbox` */
     bool seccomp;
+    const struct profile *profile; /* of the image that report_check() gets next; NULL: none was asked for */
     int exit_code; /* SARIF: of the program; set it before report_end() */
     /* Kept by the report. */
     struct json json;
@@ -51,6 +54,8 @@ struct report {
  */
 enum status report_begin(struct report *r, const char *list);
 enum status report_end(struct report *r);
+/* In one JSON object: the list that report_begin() began ends, and another one begins. */
+void report_next_list(struct report *r, const char *list);
 /* Nothing was left out so far for want of memory. */
 bool report_is_whole(const struct report *r);
 
@@ -93,5 +98,7 @@ enum status report_dump(struct report *r, struct image *img, const struct dump_o
 /* The catalogue: all rules, or one in full. */
 void report_rules(struct report *r);
 void report_rule(struct report *r, const struct rule *rule);
+/* A code of Windows in full. */
+void report_windows_code(struct report *r, const struct windows_code *c);
 
 #endif

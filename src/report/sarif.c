@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "check/forecast.h"
 #include "report/check.h"
@@ -26,7 +27,7 @@ struct part {
 
 struct sarif {
     struct part results[SEVERITY_COUNT];
-    uint64_t found[SEVERITY_COUNT]; /* of all images; at most SARIF_RESULTS_MAX of each are kept */
+    uint64_t found[SEVERITY_COUNT]; /* of all images; at most LIMIT_SARIF_RESULTS of each are kept */
     struct part artifacts, notes;
     uint64_t artifact_count;
 };
@@ -152,6 +153,8 @@ static uint64_t add_artifact(struct report *r, const char *path, const struct ch
         json_put_bool(j, properties, "complete", res->complete);
         json_put(j, properties, "counts", counts_json(j, res));
         json_put(j, properties, "refusedBy", refused_json(r, j, res));
+        if (r->profile != NULL)
+            json_put(j, properties, "profile", profile_json(j, r->profile));
     } else {
         json_put_null(j, properties, "verdict");
         json_put_bool(j, properties, "complete", false);
@@ -199,7 +202,7 @@ void sarif_image(struct report *r, const struct check_result *res)
         const struct finding *f = res->findings[i];
         struct json *j = &s->results[f->severity].json;
 
-        if (s->found[f->severity]++ < SARIF_RESULTS_MAX)
+        if (s->found[f->severity]++ < LIMIT_SARIF_RESULTS)
             json_node(j, NULL, sarif_result_json(j, report_scratch(r), res->image, f, artifact));
     }
     add_notes(r, res, artifact);
@@ -272,7 +275,7 @@ static bool put_invocation(struct report *r)
 /* Of each severity how many results there is room for. */
 static void share_out(const struct sarif *s, uint64_t room[SEVERITY_COUNT])
 {
-    uint64_t left = SARIF_RESULTS_MAX;
+    uint64_t left = LIMIT_SARIF_RESULTS;
 
     for (int i = SEVERITY_ERROR; i >= SEVERITY_INFO; i--) {
         room[i] = s->found[i] < left ? s->found[i] : left;
@@ -290,7 +293,7 @@ static void note_left_out(struct report *r, const uint64_t room[SEVERITY_COUNT])
         return;
     add_note(r, SARIF_NOTE_LEFT_OUT, "warning", NULL, UINT64_MAX,
              text_format(a, "left out, because a run takes %s results: %s, %s, %s; the other formats list them all",
-                         group_digits(a, SARIF_RESULTS_MAX),
+                         group_digits(a, LIMIT_SARIF_RESULTS),
                          count_noun(a, s->found[SEVERITY_ERROR] - room[SEVERITY_ERROR], "error"),
                          count_noun(a, s->found[SEVERITY_WARNING] - room[SEVERITY_WARNING], "warning"),
                          count_noun(a, s->found[SEVERITY_INFO] - room[SEVERITY_INFO], "note")),

@@ -8,9 +8,6 @@
 
 #include "report/report.h"
 
-/* What GitHub takes of one run; more is left out from the lightest end, and a notification says so. */
-enum { SARIF_RESULTS_MAX = 25000 };
-
 enum sarif_note { SARIF_NOTE_UNREADABLE, SARIF_NOTE_INCOMPLETE, SARIF_NOTE_LEFT_OUT, SARIF_NOTE_NOT_EVALUATED };
 
 enum status sarif_begin(struct report *r);

@@ -271,8 +271,11 @@ void check_text(struct report *r, const struct check_result *res)
     if (r->images > 0 && !r->quiet)
         out_printf(r, "\n");
     verdict_line(r, res);
-    if (r->quiet)
+    if (r->quiet) {
+        if (r->profile != NULL && !r->profile->ready)
+            profile_text(r, r->profile);
         return;
+    }
     facts_lines(r, res->image);
     out_printf(r, "\n");
     all_findings(r, res);
@@ -284,6 +287,8 @@ void check_text(struct report *r, const struct check_result *res)
         out_wrapped(r, LABEL_COLUMN - 1, LABEL_COLUMN, text_str(&t));
         out_printf(r, "\n");
     }
+    if (r->profile != NULL)
+        profile_text(r, r->profile);
     log_line(r, res);
     forecast_line(r, res);
     coverage_line(r, res);

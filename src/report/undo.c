@@ -31,6 +31,7 @@ static void undo_json(struct report *r, const struct undo_report *u)
     element_u64(r, "bytes", u->bytes);
     element_u64(r, "size", u->size);
     element_bool(r, "earlier_repair", u->more);
+    json_line(&r->json, "sandbox", element_sandbox(r));
     element_error(r, u->error);
     element_end(r);
 }
