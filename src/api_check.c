@@ -75,9 +75,6 @@ static vhdxray_status run_rules(vhdxray *h)
     if (h->checked != NULL)
         return VHDXRAY_OK;
     enum status st = check_run(h->image, &options, image_look_again, &h->checked);
-    /* The run calls it a mistake of ours when not even its result could be allocated. */
-    if (st == STATUS_INTERNAL && arena_status(h->arena) != STATUS_OK)
-        st = arena_status(h->arena);
     return api_fail_status(h, st);
 }
 

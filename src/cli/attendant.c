@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/journal_file.h"
+
 static int line = -1; /* the child's end */
 
 bool attendant_there(void)
@@ -33,7 +35,17 @@ int attendant_ask(enum attendant_task task)
     return n == 1 ? byte : EXIT_INTERNAL;
 }
 
-static int perform(unsigned char task, struct output *report, struct new_file *file)
+static int name_journal(struct journal_file *j, bool new)
+{
+    if (j == NULL || (new && !j->file.created))
+        return EXIT_INTERNAL;
+    int code = new ? journal_file_name_new(j) : journal_file_name_old(j);
+    if (code != EXIT_OK)
+        message("%s", j->message);
+    return code;
+}
+
+static int perform(unsigned char task, struct output *report, struct new_file *file, struct journal_file *journal)
 {
     switch (task) {
     case ATTENDANT_NAME_REPORT:
@@ -44,12 +56,15 @@ static int perform(unsigned char task, struct output *report, struct new_file *f
         if (file != NULL)
             new_file_drop(file, true);
         return EXIT_OK;
+    case ATTENDANT_NEW_JOURNAL:
+    case ATTENDANT_OLD_JOURNAL:
+        return name_journal(journal, task == ATTENDANT_NEW_JOURNAL);
     default:
         return EXIT_INTERNAL;
     }
 }
 
-static void attend(int fd, struct output *report, struct new_file *file)
+static void attend(int fd, struct output *report, struct new_file *file, struct journal_file *journal)
 {
     unsigned char byte;
 
@@ -59,14 +74,14 @@ static void attend(int fd, struct output *report, struct new_file *file)
             continue;
         if (n != 1)
             return;
-        byte = (unsigned char)perform(byte, report, file);
+        byte = (unsigned char)perform(byte, report, file, journal);
         if (write(fd, &byte, 1) != 1)
             return;
     }
 }
 
 /* The end of the child is the end of the program. */
-static _Noreturn void leave(pid_t child, struct output *report, struct new_file *file)
+static _Noreturn void leave(pid_t child, struct output *report, struct new_file *file, struct journal_file *journal)
 {
     int status = 0, code;
 
@@ -83,10 +98,12 @@ static _Noreturn void leave(pid_t child, struct output *report, struct new_file 
         output_abandon(report);
     if (file != NULL)
         new_file_drop(file, false);
+    if (journal != NULL)
+        new_file_drop(&journal->file, false);
     _exit(code);
 }
 
-int attendant_begin(struct output *report, struct new_file *file)
+int attendant_begin(struct output *report, struct new_file *file, struct journal_file *journal)
 {
     int ends[2];
 
@@ -94,7 +111,7 @@ int attendant_begin(struct output *report, struct new_file *file)
         report = NULL;
     if (file != NULL && !file->created)
         file = NULL;
-    if (report == NULL && file == NULL)
+    if (report == NULL && file == NULL && journal == NULL)
         return EXIT_OK;
     /* What is buffered would be written twice. */
     (void)fflush(NULL);
@@ -111,8 +128,8 @@ int attendant_begin(struct output *report, struct new_file *file)
     }
     if (child > 0) {
         close(ends[1]);
-        attend(ends[0], report, file);
-        leave(child, report, file);
+        attend(ends[0], report, file, journal);
+        leave(child, report, file, journal);
     }
     close(ends[0]);
     line = ends[1];

@@ -110,7 +110,7 @@ static _Noreturn void work(struct board *b, struct slot *s, pid_t parent)
     s->tally->failed = !report_is_whole(r) || fflush(s->part) != 0;
     s->tally->unopened = r->unopened;
     memcpy(s->tally->verdicts, r->verdicts, sizeof(r->verdicts));
-    s->tally->taken = output_is_input(&run->output);
+    s->tally->taken = output_refusal(&run->output) != EXIT_OK;
     s->tally->whole = true;
     _exit(EXIT_OK);
 }

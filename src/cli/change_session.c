@@ -65,23 +65,30 @@ int change_session_check(struct run *run, struct change_session *s)
 int change_session_open(struct run *run, const char *path, struct change_session *s)
 {
     static const struct words no_files;
-    static const struct confinement needs = {.needs = SANDBOX_WRITE_FILE};
+    struct confinement needs = {.needs = SANDBOX_WRITE_FILE};
+    struct journal_file j;
 
-    *s = (struct change_session){.path = path};
+    *s = (struct change_session){.run = run, .path = path};
     enum status st = store_open_file(path, STORE_EXISTING, &s->store, &s->info, s->message, sizeof(s->message));
     if (st != STATUS_OK)
         return exit_of_status(st);
-    int code = journal_settle(path, s->store, s->message, sizeof(s->message));
-    if (code == EXIT_OK) {
-        code = run_confine(run, &no_files, &needs);
-        if (code != EXIT_OK) /* said already */
-            return change_session_refuse(s, code, "%s: not opened", path);
-    }
+    int code = journal_file_open(path, &j);
+    if (code == EXIT_OK && j.info.state == JOURNAL_UNDOING) /* the journal goes when that is done */
+        needs.journal = &j;
+    if (code == EXIT_OK && (code = run_confine(run, &no_files, &needs)) != EXIT_OK)
+        (void)snprintf(j.message, sizeof(j.message), "%s: not opened", path); /* said why already */
+    if (code == EXIT_OK)
+        code = journal_file_settle(&j, path, s->store);
+    if (code != EXIT_OK)
+        (void)change_session_refuse(s, code, "%s", j.message);
+    journal_file_close(&j);
     return code == EXIT_OK ? change_session_check(run, s) : code;
 }
 
 void change_session_close(struct change_session *s)
 {
+    if (s->store != NULL)
+        run_note_unread(s->run, s->path, s->store->source);
     close_model(s);
     store_close(s->store);
     s->store = NULL;

@@ -8,6 +8,7 @@
 #include "io/store.h"
 
 struct change_session {
+    struct run *run;
     const char *path;
     struct store *store;
     struct file_info info; /* when it was opened */

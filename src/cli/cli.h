@@ -41,7 +41,7 @@ const char *error_text(int error);
 
 extern const struct command command_check, command_info, command_dump, command_log, command_map, command_read,
     command_export, command_hash, command_compare, command_chain, command_carve, command_explain, command_rules,
-    command_create, command_write, command_replay, command_repair, command_undo;
+    command_summarize, command_metadump, command_create, command_write, command_replay, command_repair, command_undo;
 
 /* ---- output.c ---- */
 
@@ -57,6 +57,7 @@ struct output {
     char *temporary;  /* NULL: written in place (standard output, /dev/null) */
     struct identity *inputs;
     uint32_t input_count, input_cap;
+    bool forgot; /* an input, for lack of memory: nothing may be replaced any more */
 };
 
 /* Both return EXIT_OK or, after a message, an exit code. */
@@ -66,8 +67,8 @@ int output_commit(struct output *out);
 void output_abandon(struct output *out);
 /* A file that is read and must never be written over. */
 void output_protect(struct output *out, const char *path);
-/* True, after a message, when the output would replace a protected file. */
-bool output_is_input(const struct output *out);
+/* EXIT_OK, or a code after a message: the output would replace a protected file, or nobody can tell. */
+int output_refusal(const struct output *out);
 /* path is removed when a signal ends the program; NULL: nothing is any more. For one file besides the output itself. */
 void output_doom(char *path);
 /* The same for a name in an open folder. */
@@ -80,6 +81,7 @@ int output_name(struct output *out);
 
 /* One image from opening to closing. */
 struct session {
+    struct run *run;
     const char *path;
     struct arena *arena;
     struct source *source;
@@ -106,11 +108,17 @@ int run_end(struct run *run);
 /* The same without output: a file that was to be written does not appear. */
 int run_abandon(struct run *run);
 void run_note(struct run *run, int code);
+/*
+ * Notes EXIT_IMPOSSIBLE, after a message, when the host could not read path somewhere, whatever it was read for: what could
+ * not be looked at is never fine. --salvage tells in its own way. s: NULL is fine.
+ */
+void run_note_unread(struct run *run, const char *path, const struct source *s);
 
 /* What a command needs after it gave up the rest. */
 struct confinement {
     unsigned needs;        /* enum sandbox_need bits */
     struct new_file *file; /* will get its name at the end; NULL: none */
+    struct journal_file *journal; /* whose names may change; NULL: none */
     const int *dirs;       /* folders whose files are opened later; NULL: those of --search-dir */
     uint32_t dir_count;
     int create_dir;        /* SANDBOX_CREATE_BELOW: the folder */
@@ -132,6 +140,7 @@ int session_resolve(struct run *run, struct session *s);
 int session_resolve_with(struct run *run, struct session *s, const struct words *parents);
 /* EXIT_IMPOSSIBLE, after a message, when a parent that was named could not be opened. */
 int session_parents(const struct session *s);
+/* Notes what the host could not read of the image and its parents. */
 void session_close(struct session *s);
 /* A sentence for a status that ended a session. */
 const char *session_status_text(const struct run *run, enum status st);

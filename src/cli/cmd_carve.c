@@ -269,9 +269,9 @@ static int carve(const struct options *o)
         code = carve_file(&j);
     }
     run_note(&run, code);
-    code = run_end(&run);
     carve_close(j.carve);
     session_close(&j.session);
+    code = run_end(&run);
     extract_close(&j.extract);
     free(j.selected);
     free(j.files);

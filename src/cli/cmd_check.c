@@ -41,14 +41,26 @@ static int check_one(struct run *run, struct session *s)
         report_unopened(&run->report, s->path, session_status_text(run, st));
         return exit_of_status(st);
     }
+    struct profile profile = {.kind = PROFILE_NONE};
+    if (run->options->profile != PROFILE_NONE) {
+        st = profile_make(s->arena, run->options->profile, res, &profile);
+        if (st != STATUS_OK) {
+            message("%s: %s", s->path, session_status_text(run, st));
+            report_unopened(&run->report, s->path, session_status_text(run, st));
+            return exit_of_status(st);
+        }
+        run->report.profile = &profile;
+    }
     report_check(&run->report, res);
+    run->report.profile = NULL;
     if (res->io_error) {
         message("%s: could not be read everywhere: the report is not complete", s->path);
         code = EXIT_IMPOSSIBLE;
     } else if (res->limited || !res->complete) {
         message("%s: a limit was reached: the report is not complete", s->path);
         code = EXIT_LIMIT;
-    } else if (reaches_threshold(res, run->options->fail_on)) {
+    } else if (reaches_threshold(res, run->options->fail_on) ||
+               (run->options->profile != PROFILE_NONE && !profile.ready && run->options->fail_on != FAIL_ON_NEVER)) {
         code = EXIT_FINDINGS;
     }
     return exit_worst(code, session_parents(s));
@@ -72,15 +84,17 @@ static const char *const examples[] = {
     "with its parents, found beside it",
     "vhdxray check --deep web01.vhdx",
     "with the content of its blocks and of what nobody owns",
+    "vhdxray check --profile azure web01.vhdx",
+    "what stands against an upload to Azure",
     "curl -s https://example.org/a.vhdx | vhdxray check -",
     "from a pipe",
     NULL,
 };
 
 static const enum option_id options[] = {
-    OPT_REPORT_FORMAT, OPT_OUTPUT,     OPT_FAIL_ON, OPT_DEEP,       OPT_PARENT,    OPT_SEARCH_DIR, OPT_NO_REPLAY,
-    OPT_MAX_FINDINGS,  OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_FILES_FROM, OPT_RECURSIVE, OPT_SHARD,      OPT_JOBS,
-    OPT_COLOR,         OPT_PROGRESS,   OPT_QUIET,   OPT_VERBOSE,    OPT_SANDBOX,   OPT_END,
+    OPT_REPORT_FORMAT, OPT_OUTPUT,       OPT_FAIL_ON,    OPT_DEEP,    OPT_PROFILE,    OPT_PARENT,    OPT_SEARCH_DIR,
+    OPT_NO_REPLAY,     OPT_MAX_FINDINGS, OPT_MAX_MEMORY, OPT_TIMEOUT, OPT_FILES_FROM, OPT_RECURSIVE, OPT_SHARD,
+    OPT_JOBS,          OPT_COLOR,        OPT_PROGRESS,   OPT_QUIET,   OPT_VERBOSE,    OPT_SANDBOX,   OPT_END,
 };
 
 const struct command command_check = {
@@ -92,6 +106,7 @@ const struct command command_check = {
         "FILE may be - for standard input. Files are only read.\n"
         "Verdicts: clean (no error, no warning), suspicious (warnings), corrupt (errors), unreadable (no guest disk "
         "found).\n"
+        "With --profile a requirement that is not met, or could not be looked at, counts as an error for --fail-on.\n"
         "Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 could not look, 6 a limit, 7 internal.",
     .options = options,
     .min_args = 1,

@@ -119,6 +119,7 @@ static const enum option_id options[] = {
 const struct command command_dump = {
     .name = "dump",
     .arguments = "FILE [PART...]",
+    .parts = "file-id|headers|regions|metadata|locator|bat|log|bitmap|all",
     .summary = "structures, field by field",
     .examples = examples,
     .notes = "PART: file-id headers regions metadata locator bat log bitmap all (all). A BAT entry that is zero is "

@@ -2,9 +2,9 @@
 /*
  * `vhdxray repair`: the plan; with --apply in place, behind a journal; with --copy in a new file.
  *
- * In place the file is locked before it is looked at, so what was planned is what is changed. Everything that can go
- * wrong behind the plan leaves the file as it was, or a journal that finishes it or puts it back. The copy is in
- * repair_copy.c.
+ * In place the file is locked before it is looked at, so what was planned is what is changed, and with the journal it
+ * is all that can be written to from then on (journal_file.h, attendant.h). Everything that can go wrong behind the
+ * plan leaves the file as it was, or a journal that finishes it or puts it back. The copy is in repair_copy.c.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -94,8 +94,6 @@ static int judge_words(const struct options *o)
         message("repair: --apply changes FILE, --copy leaves it alone: only one of them");
     else if (o->force && o->copy == NULL)
         message("repair: --force is for --copy");
-    else if (o->apply && o->sandbox == SANDBOX_REQUIRE)
-        message("repair: --apply creates and removes its journal, which the sandbox forbids; --copy NEW works in it");
     else if (strcmp(o->args.items[0], "-") == 0)
         message("repair: needs a file, not standard input");
     else if (o->parents.count > 1)
@@ -145,8 +143,15 @@ int repair_nothing(struct repair *x)
 {
     if (x->plan.errors_before == 0)
         return EXIT_OK;
-    return repair_refuse(x, EXIT_REFUSED, "%s: has errors, and none of them %s; the file is as it was", x->path,
-                         x->plan.left_count > 0 ? "is repaired without being asked for" : "can be repaired");
+    for (uint64_t i = 0; i < x->plan.left_count; i++) {
+        const struct plan_left *left = &x->plan.left[i];
+        if (left->severity == SEVERITY_ERROR && left->class != REPAIR_NONE)
+            return repair_refuse(x, EXIT_REFUSED,
+                                 "%s: has errors, and nothing is done about them: %s: %s; the file is as it was",
+                                 x->path, left->rule->id, left->reason);
+    }
+    return repair_refuse(x, EXIT_REFUSED, "%s: has errors, and none of them can be repaired; the file is as it was",
+                         x->path);
 }
 
 /* ---- afterwards ---- */
@@ -207,6 +212,8 @@ static int apply_plan(struct repair *x)
 
 static int repair_in_place(struct repair *x)
 {
+    static const struct words no_files;
+    const struct confinement needs = {.needs = SANDBOX_WRITE_FILE, .journal = &x->journal};
     struct file_info info;
 
     enum status st = store_open_file(x->path, STORE_EXISTING, &x->image, &info, x->message, sizeof(x->message));
@@ -216,6 +223,10 @@ static int repair_in_place(struct repair *x)
         return repair_refuse(x, EXIT_REFUSED,
                              "%s: is a device, which a journal cannot be beside; repair a copy (--copy)", x->path);
     int code = journal_file_open(x->path, &x->journal);
+    if (code == EXIT_OK)
+        code = journal_file_prepare(&x->journal);
+    if (code == EXIT_OK && (code = run_confine(x->run, &no_files, &needs)) != EXIT_OK)
+        return code; /* said why */
     if (code == EXIT_OK)
         code = journal_file_settle(&x->journal, x->path, x->image);
     if (code != EXIT_OK)
@@ -269,6 +280,7 @@ static int tell(struct repair *x, int code)
 
 static void close_repair(struct repair *x)
 {
+    run_note_unread(x->run, x->path, x->image != NULL ? x->image->source : x->source);
     if (x->planned)
         plan_close(&x->plan);
     source_close(x->source);

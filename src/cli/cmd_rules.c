@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `vhdxray rules` and `vhdxray explain`: the catalogue as implemented. */
+/* `vhdxray rules` and `vhdxray explain`: the catalogue as implemented, and what the codes of Windows stand for. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,24 +52,69 @@ static int unknown_rule(const char *word)
     return EXIT_USAGE;
 }
 
+/* What a word is about: a rule, or a code. Exit code after a message when it is neither. */
+struct topic {
+    const struct rule *rule;
+    const struct windows_code *code;
+};
+
+static int find_topic(const char *word, struct topic *ret)
+{
+    *ret = (struct topic){.rule = find_rule(word)};
+    if (ret->rule != NULL)
+        return EXIT_OK;
+    ret->code = windows_code_find(word);
+    if (ret->code != NULL)
+        return EXIT_OK;
+    if (!windows_code_like(word))
+        return unknown_rule(word);
+    message("explain: %s is no code that Windows is known to show for a virtual disk; vhdxray check FILE says what is "
+            "wrong with one",
+            word);
+    return EXIT_USAGE;
+}
+
+/* First all rules, then all codes: in JSON each kind has a list of its own. */
+static void explain_all(struct run *run, const struct words *args)
+{
+    struct report *r = &run->report;
+    bool more = false;
+
+    for (int codes = 0; codes < 2; codes++) {
+        for (uint32_t i = 0; i < args->count; i++) {
+            struct topic t;
+            (void)find_topic(args->items[i], &t); /* it was found before */
+            if ((t.code != NULL) != (codes != 0))
+                continue;
+            if (more && r->format == REPORT_TEXT)
+                (void)fputc('\n', r->out);
+            more = true;
+            if (t.rule != NULL)
+                report_rule(r, t.rule);
+            else
+                report_windows_code(r, t.code);
+        }
+        if (!codes)
+            report_next_list(r, "codes");
+    }
+}
+
 static int explain(const struct options *o)
 {
+    struct topic t;
     struct run run;
 
     if (o->args.count == 1 && strcmp(o->args.items[0], "rules") == 0)
         return rules(o);
     for (uint32_t i = 0; i < o->args.count; i++) {
-        if (find_rule(o->args.items[i]) == NULL)
-            return unknown_rule(o->args.items[i]);
+        int code = find_topic(o->args.items[i], &t);
+        if (code != EXIT_OK)
+            return code;
     }
     int code = run_begin(&run, o, NULL, "rules");
     if (code != EXIT_OK)
         return code;
-    for (uint32_t i = 0; i < o->args.count; i++) {
-        if (i > 0 && o->format == REPORT_TEXT)
-            (void)fputc('\n', run.report.out);
-        report_rule(&run.report, find_rule(o->args.items[i]));
-    }
+    explain_all(&run, &o->args);
     return run_end(&run);
 }
 
@@ -86,6 +131,8 @@ static const char *const explain_examples[] = {
     "what it is about, who refuses such a file",
     "vhdxray explain bat-016",
     "the same",
+    "vhdxray explain 0x80070570",
+    "a code that Windows showed, in hex or decimal, and the rules to look for",
     "vhdxray explain rules",
     "the list of rules",
     NULL,
@@ -104,9 +151,11 @@ const struct command command_rules = {
 
 const struct command command_explain = {
     .name = "explain",
-    .arguments = "RULE...",
-    .summary = "what a rule is about",
+    .arguments = "RULE|CODE...",
+    .summary = "what a rule, or a Windows error code, is about",
     .examples = explain_examples,
+    .notes = "CODE is what Windows showed: 0x80070570, C03A000D, -1069940723, 1392, 0xC0000102, ERROR_FILE_CORRUPT,\n"
+             "or the path with a code at its end that WSL prints. With -f json rules and codes are two lists.",
     .options = options,
     .min_args = 1,
     .max_args = UINT32_MAX,

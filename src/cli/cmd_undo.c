@@ -48,8 +48,10 @@ static int undo_journal(struct undoing *u)
     return st == STATUS_OK ? EXIT_OK : journal_file_failed(j, u->path, u->store, st, where);
 }
 
-static int undo_file(struct undoing *u)
+static int undo_file(struct undoing *u, struct run *run)
 {
+    static const struct words no_files;
+    const struct confinement needs = {.needs = SANDBOX_WRITE_FILE, .journal = &u->journal};
     struct file_info info;
     struct stat older = {.st_size = 0};
 
@@ -57,6 +59,10 @@ static int undo_file(struct undoing *u)
     if (st != STATUS_OK)
         return exit_of_status(st);
     int code = journal_file_open(u->path, &u->journal);
+    if (code == EXIT_OK && (code = run_confine(run, &no_files, &needs)) != EXIT_OK)
+        return refuse(u, code, "%s: nothing was undone", u->path); /* said why already */
+    if (code == EXIT_OK)
+        code = journal_file_verify(&u->journal);
     if (code == EXIT_OK)
         code = undo_journal(u);
     u->report.size = store_size(u->store);
@@ -80,7 +86,7 @@ static int undo(const struct options *o)
     if (code != EXIT_OK)
         return code;
     u.report.path = u.path;
-    code = undo_file(&u);
+    code = undo_file(&u, &run);
     if (code != EXIT_OK) {
         message("%s", u.message);
         u.report.error = u.message;
@@ -98,7 +104,7 @@ static const char *const examples[] = {
     NULL,
 };
 
-static const enum option_id options[] = {OPT_FORMAT, OPT_OUTPUT, OPT_QUIET, OPT_END};
+static const enum option_id options[] = {OPT_FORMAT, OPT_OUTPUT, OPT_QUIET, OPT_SANDBOX, OPT_END};
 
 const struct command command_undo = {
     .name = "undo",

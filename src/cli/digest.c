@@ -34,6 +34,23 @@ static struct {
     __typeof__(&EVP_DigestFinal_ex) final;
 } crypto;
 
+#ifdef VHDXRAY_STATIC
+/* A static program has libcrypto inside. */
+static bool load(void)
+{
+    crypto.init = OPENSSL_init_crypto;
+    crypto.fetch = EVP_MD_fetch;
+    crypto.free = EVP_MD_free;
+    crypto.size = EVP_MD_get_size;
+    crypto.flags = EVP_MD_get_flags;
+    crypto.context_new = EVP_MD_CTX_new;
+    crypto.context_free = EVP_MD_CTX_free;
+    crypto.begin = EVP_DigestInit_ex;
+    crypto.update = EVP_DigestUpdate;
+    crypto.final = EVP_DigestFinal_ex;
+    return crypto.init(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1;
+}
+#else
 /* dlsym() returns a data pointer; POSIX has it hold a function's address all the same. */
 static bool find(void *library, const char *name, void *ret)
 {
@@ -56,8 +73,11 @@ static bool load(void)
            find(library, "EVP_DigestFinal_ex", &crypto.final) &&
            crypto.init(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1;
 }
+#endif
 
 /* ---- the set ---- */
+
+const char digest_usual_names[] = "sha256 sha1 md5 sha224 sha384 sha512 sha3-256 sha3-512 blake2b512 blake2s256";
 
 static int add_name(struct digest_set *set, const char *name, size_t len)
 {
@@ -81,9 +101,7 @@ static int add_name(struct digest_set *set, const char *name, size_t len)
     int size = md != NULL ? crypto.size(md) : 0;
     if (size <= 0 || 2 * size >= DIGEST_HEX_SIZE || (crypto.flags(md) & EVP_MD_FLAG_XOF) != 0) {
         crypto.free(md);
-        message("hash: no algorithm is called \"%s\"; there are sha256 sha1 md5 sha224 sha384 sha512 sha3-256 sha3-512 "
-                "blake2b512 blake2s256 and others of libcrypto",
-                word);
+        message("hash: no algorithm is called \"%s\"; there are %s and others of libcrypto", word, digest_usual_names);
         return EXIT_USAGE;
     }
     memcpy(set->names[set->count], word, sizeof(word));

@@ -11,6 +11,9 @@
 
 enum { DIGEST_MOST = 16, DIGEST_NAME_SIZE = 32, DIGEST_HEX_SIZE = 2 * 64 + 1 };
 
+/* For messages and completion: names with blanks between them. Others that libcrypto knows are taken as well. */
+extern const char digest_usual_names[];
+
 /* The algorithms of a run. */
 struct digest_set {
     uint32_t count;

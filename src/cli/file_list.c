@@ -15,9 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "cli/cli.h"
-
-static const uint64_t FILE_LIST_MAX = (uint64_t)1 << 27; /* bytes of a list of files */
 
 static bool has_suffix(const char *name, const char *suffix)
 {
@@ -38,10 +37,13 @@ bool file_is_disk(int dir_fd, const char *name)
     int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return false;
-    bool is = pread(fd, signature, sizeof(signature), 0) == (ssize_t)sizeof(signature) &&
-              memcmp(signature, "vhdxfile", sizeof(signature)) == 0;
+    ssize_t n;
+    do {
+        n = pread(fd, signature, sizeof(signature), 0);
+    } while (n < 0 && errno == EINTR);
     close(fd);
-    return is;
+    /* What cannot be read may be one: it is opened like one, and then it is said. */
+    return n < 0 || (n == (ssize_t)sizeof(signature) && memcmp(signature, "vhdxfile", sizeof(signature)) == 0);
 }
 
 /* ---- --files-from ---- */
@@ -55,7 +57,7 @@ static char *read_all(FILE *f, size_t *ret_len)
     while (text != NULL) {
         errno = 0;
         len += fread(text + len, 1, cap - 1 - len, f);
-        if (ferror(f) || cap > FILE_LIST_MAX) {
+        if (ferror(f) || cap > LIMIT_FILE_LIST) {
             int error = ferror(f) ? errno : EFBIG;
             free(text);
             errno = error;
@@ -125,7 +127,7 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 static bool keep(struct file_list *l, const char *path)
 {
     if (l->found == NULL)
-        l->found = arena_create(FILE_LIST_MAX);
+        l->found = arena_create(LIMIT_FILE_LIST);
     const char *copy = l->found != NULL ? arena_copy(l->found, path, strlen(path)) : NULL;
     return copy != NULL && words_add(&l->words, copy);
 }

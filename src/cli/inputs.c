@@ -13,12 +13,10 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/limits.h"
 #include "cli/journal_file.h"
 
-static const uint64_t SPOOL_MAX = (uint64_t)1 << 42; /* bytes of a piped image: 4 TiB of temporary file */
-
 enum { MESSAGE_SIZE = 512 };
-static const uint64_t MESSAGES_MOST = (uint64_t)1 << 28; /* bytes of all of them */
 
 static enum status open_stdin(struct source **ret, struct file_info *ret_info, char *message, size_t message_size)
 {
@@ -29,12 +27,14 @@ static enum status open_stdin(struct source **ret, struct file_info *ret_info, c
         return STATUS_REFUSED;
     }
     /* A file that the shell opened needs no copy. */
-    if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode) && lseek(STDIN_FILENO, 0, SEEK_CUR) == 0 &&
-        file_open("/dev/stdin", ret, ret_info, message, message_size) == STATUS_OK) {
-        ret_info->symlink = false;
-        return STATUS_OK;
+    if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode) && lseek(STDIN_FILENO, 0, SEEK_CUR) == 0) {
+        enum status status = file_open("/dev/stdin", ret, ret_info, message, message_size);
+        if (status == STATUS_OK)
+            ret_info->symlink = false;
+        if (status == STATUS_OK || status == STATUS_NO_MEMORY)
+            return status;
     }
-    return file_spool(STDIN_FILENO, SPOOL_MAX, ret, ret_info, message, message_size);
+    return file_spool(STDIN_FILENO, LIMIT_SPOOL, ret, ret_info, message, message_size);
 }
 
 enum status input_open(const char *path, struct source **ret, struct file_info *ret_info, char *message,
@@ -82,7 +82,7 @@ bool inputs_open(struct inputs *in, const struct words *files)
             continue;
         }
         if (in->texts == NULL)
-            in->texts = arena_create(MESSAGES_MOST);
+            in->texts = arena_create(LIMIT_OPEN_MESSAGES);
         f->message = in->texts != NULL ? arena_copy(in->texts, message, strlen(message)) : NULL;
         if (f->message == NULL)
             return false;

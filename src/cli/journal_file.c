@@ -14,12 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/limits.h"
+#include "cli/attendant.h"
 #include "format/layout.h"
 #include "io/host.h"
 
 static const char SUFFIX[] = ".vhdxray-journal";
-
-enum { OLDER_MOST = 1000 };
 
 __attribute__((format(printf, 3, 4))) static int refuse(struct journal_file *j, int code, const char *fmt, ...)
 {
@@ -64,7 +64,7 @@ static char *numbered(const char *path, unsigned n)
 /* The largest number in use, 0 when there is none. False: out of memory. */
 static bool last_number(const char *path, unsigned *ret)
 {
-    for (unsigned n = 1; n <= OLDER_MOST; n++) {
+    for (unsigned n = 1; n <= LIMIT_OLDER_JOURNALS; n++) {
         char *name = numbered(path, n);
         struct stat st;
         bool there = name != NULL && lstat(name, &st) == 0;
@@ -78,7 +78,7 @@ static bool last_number(const char *path, unsigned *ret)
             return true;
         }
     }
-    *ret = OLDER_MOST;
+    *ret = LIMIT_OLDER_JOURNALS;
     return true;
 }
 
@@ -109,6 +109,14 @@ static int rename_journal(struct journal_file *j, unsigned n, bool to_plain)
 
 /* ---- opening ---- */
 
+static int looked_at(struct journal_file *j, enum status st)
+{
+    if (st == STATUS_OK)
+        return EXIT_OK;
+    return refuse(j, exit_of_status(st), "%s: %s", j->path,
+                  j->store->source->error_errno != 0 ? error_text(j->store->source->error_errno) : status_text(st));
+}
+
 static int open_plain(struct journal_file *j)
 {
     struct file_info info;
@@ -121,11 +129,7 @@ static int open_plain(struct journal_file *j)
     enum status status = store_open_file(j->path, STORE_EXISTING, &j->store, &info, j->message, sizeof(j->message));
     if (status != STATUS_OK)
         return exit_of_status(status);
-    status = journal_read(j->store, &j->info);
-    if (status == STATUS_OK)
-        return EXIT_OK;
-    return refuse(j, exit_of_status(status), "%s: %s", j->path,
-                  j->store->source->error_errno != 0 ? error_text(j->store->source->error_errno) : status_text(status));
+    return looked_at(j, journal_peek(j->store->source, &j->info));
 }
 
 static void close_store(struct journal_file *j)
@@ -153,9 +157,37 @@ int journal_file_open(const char *image, struct journal_file *j)
     return code;
 }
 
+/* Whoever needs it later is confined by then, and cannot make it. It costs a name for a while. */
+int journal_file_prepare(struct journal_file *j)
+{
+    struct file_info info;
+
+    if (j->store != NULL && j->info.state != JOURNAL_APPLIED && j->info.state != JOURNAL_APPLYING &&
+        j->info.state != JOURNAL_UNDOING)
+        return EXIT_OK; /* that one will do, or nothing is going to happen */
+    j->spare_code = new_file_begin(&j->file, j->path, true, NULL);
+    if (j->spare_code != EXIT_OK)
+        return j->spare_code;
+    j->file.durable = true;
+    enum status st =
+        store_open_file(j->file.temporary, STORE_NEW, &j->spare, &info, j->spare_message, sizeof(j->spare_message));
+    j->spare_code = exit_of_status(st);
+    if (st == STATUS_OK)
+        new_file_created(&j->file);
+    return EXIT_OK;
+}
+
+int journal_file_verify(struct journal_file *j)
+{
+    return j->store != NULL ? looked_at(j, journal_read(j->store, &j->info)) : EXIT_OK;
+}
+
 void journal_file_close(struct journal_file *j)
 {
     close_store(j);
+    store_close(j->spare);
+    j->spare = NULL;
+    new_file_drop(&j->file, false);
     free(j->path);
     j->path = NULL;
 }
@@ -186,7 +218,7 @@ int journal_file_failed(struct journal_file *j, const char *image, const struct 
                       "changed since, or is another file. Nothing was changed now",
                       image, where, place != NULL ? ", in " : "", place != NULL ? place : "");
     }
-    for (size_t i = 0; st == STATUS_IO && i < 2; i++) {
+    for (size_t i = 0; st == STATUS_IO && i < 2 && stores[i] != NULL; i++) {
         int error = stores[i]->error_errno != 0 ? stores[i]->error_errno : stores[i]->source->error_errno;
         if (error != 0)
             return refuse(j, EXIT_IMPOSSIBLE, "%s: %s", names[i], error_text(error));
@@ -196,9 +228,12 @@ int journal_file_failed(struct journal_file *j, const char *image, const struct 
 
 int journal_file_settle(struct journal_file *j, const char *image, struct store *image_store)
 {
-    bool forward = j->info.state == JOURNAL_APPLYING;
     uint64_t where = JOURNAL_NOWHERE;
 
+    int code = journal_file_verify(j);
+    if (code != EXIT_OK)
+        return code;
+    bool forward = j->info.state == JOURNAL_APPLYING;
     if (j->info.state == JOURNAL_DAMAGED)
         return refuse(
             j, EXIT_REFUSED,
@@ -216,11 +251,12 @@ int journal_file_settle(struct journal_file *j, const char *image, struct store 
     return forward ? EXIT_OK : journal_file_remove(j);
 }
 
-int journal_file_remove(struct journal_file *j)
+/* ---- names, by whoever may change them ---- */
+
+int journal_file_name_old(struct journal_file *j)
 {
     unsigned n = 0;
 
-    close_store(j);
     if (!last_number(j->path, &n))
         return out_of_memory(j);
     if (n > 0)
@@ -230,38 +266,55 @@ int journal_file_remove(struct journal_file *j)
     return sync_names(j);
 }
 
+int journal_file_remove(struct journal_file *j)
+{
+    close_store(j);
+    if (!attendant_there())
+        return journal_file_name_old(j);
+    int code = attendant_ask(ATTENDANT_OLD_JOURNAL);
+    return code == EXIT_OK ? code : refuse(j, code, "%s could not be removed", j->path);
+}
+
+int journal_file_name_new(struct journal_file *j)
+{
+    struct stat st = {.st_size = 0};
+    unsigned n = 0;
+
+    if (!last_number(j->path, &n))
+        return out_of_memory(j);
+    if (lstat(j->path, &st) == 0) {
+        if (n == LIMIT_OLDER_JOURNALS)
+            return refuse(j, EXIT_REFUSED, "%s: there are too many older ones", j->path);
+        int code = rename_journal(j, n + 1, false);
+        if (code != EXIT_OK)
+            return code;
+    }
+    return new_file_commit(&j->file) == EXIT_OK ? EXIT_OK : refuse(j, EXIT_IMPOSSIBLE, "%s could not be made", j->path);
+}
+
 int journal_file_make(struct journal_file *j)
 {
-    struct file_info info;
-    unsigned n = 0;
+    int code;
 
     if (j->store != NULL && (j->info.state == JOURNAL_NONE || j->info.state == JOURNAL_UNDONE))
         return EXIT_OK; /* of no use to anybody any more */
     if (j->store != NULL && j->info.state != JOURNAL_APPLIED)
         return refuse(j, EXIT_REFUSED, "%s is in the way", j->path);
-    if (!last_number(j->path, &n))
-        return out_of_memory(j);
-    if (n == OLDER_MOST)
-        return refuse(j, EXIT_REFUSED, "%s: there are too many older ones", j->path);
-    if (j->store != NULL) {
-        close_store(j);
-        int code = rename_journal(j, n + 1, false);
-        if (code != EXIT_OK)
-            return code;
+    if (j->spare == NULL)
+        return refuse(j, j->spare_code, "%s", j->spare_message);
+    if (attendant_there()) {
+        code = attendant_ask(ATTENDANT_NEW_JOURNAL);
+        if (code == EXIT_OK)
+            j->file.created = false;
+        else
+            (void)refuse(j, code, "%s could not be made", j->path);
+    } else {
+        code = journal_file_name_new(j);
     }
-    enum status st = store_open_file(j->path, STORE_NEW, &j->store, &info, j->message, sizeof(j->message));
-    return exit_of_status(st);
-}
-
-int journal_settle(const char *image, struct store *image_store, char *text, size_t text_size)
-{
-    struct journal_file j;
-    int code = journal_file_open(image, &j);
-
-    if (code == EXIT_OK)
-        code = journal_file_settle(&j, image, image_store);
     if (code != EXIT_OK)
-        (void)snprintf(text, text_size, "%s", j.message);
-    journal_file_close(&j);
-    return code;
+        return code;
+    close_store(j);
+    j->store = j->spare;
+    j->spare = NULL;
+    return EXIT_OK;
 }

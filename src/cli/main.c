@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/completion.h"
 
 static const struct command *const commands[] = {
     &command_check, &command_info,    &command_dump,  &command_log,     &command_map,   &command_read, &command_export,
     &command_hash,  &command_compare, &command_chain, &command_carve, &command_explain, &command_rules,
-    &command_create, &command_write, &command_replay, &command_repair, &command_undo, NULL,
+    &command_summarize, &command_metadump, &command_create, &command_write, &command_replay, &command_repair, &command_undo, NULL,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) - 1 };
 
@@ -85,6 +86,8 @@ static int run_command(const struct command *c, int argc, char **argv)
         } else {
             code = c->run(&o);
         }
+    } else if (o.no_memory) {
+        code = EXIT_LIMIT;
     }
     options_free(&o);
     return code;
@@ -103,10 +106,18 @@ static int help(const char *topic)
     return finish_stdout();
 }
 
+static int completion(const char *shell)
+{
+    if (shell != NULL && completion_print(commands, shell))
+        return finish_stdout();
+    message("--completion needs the name of a shell: %s", completion_shells);
+    return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     if (!claim_standard_descriptors())
-        return EXIT_INTERNAL;
+        return EXIT_IMPOSSIBLE;
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that went away is a write error, and those are reported */
     (void)signal(SIGXFSZ, SIG_IGN);
 
@@ -124,6 +135,8 @@ int main(int argc, char **argv)
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         return help(argc > 2 ? argv[2] : NULL);
+    if (strcmp(word, "--completion") == 0)
+        return completion(argc > 2 ? argv[2] : NULL);
     if (strcmp(word, "help") == 0)
         return help(argc > 2 ? argv[2] : NULL);
     if (!could_be_file(word))

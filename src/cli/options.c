@@ -12,18 +12,13 @@
 #include "base/limits.h"
 #include "cli/cli.h"
 
-struct option {
-    enum option_id id;
-    char letter; /* 0: none */
-    const char *name;
-    const char *value; /* NULL: a flag */
-    const char *help;
-};
-
 static const struct option options[] = {
     {OPT_FORMAT, 'f', "format", "text|json|jsonl", "how the report is written (text)"},
     {OPT_REPORT_FORMAT, 'f', "format", "text|json|jsonl|sarif|html", "how the report is written (text)"},
+    {OPT_SUMMARY_FORMAT, 'f', "format", "text|json|html", "how the summary is written (text)"},
     {OPT_OUTPUT, 'o', "output", "FILE", "write the output to FILE, all of it or nothing"},
+    {OPT_DUMP_OUTPUT, 'o', "output", "SMALL", "the copy, all of it or nothing"},
+    {OPT_NO_REDACT, 0, "no-redact", NULL, "keep names and GUIDs as they are"},
     {OPT_FAIL_ON, 0, "fail-on", "error|warning|info|never", "exit 1 from this severity on (warning)"},
     {OPT_PARENT, 0, "parent", "PATH", "a parent of a differencing disk, nearest first; may be repeated"},
     {OPT_SEARCH_DIR, 0, "search-dir", "DIR", "look for parents in DIR by their file name; may be repeated"},
@@ -39,6 +34,7 @@ static const struct option options[] = {
      "also what guest data or evidence depends on, for these rules; may be repeated"},
     {OPT_LAYOUT, 0, "layout", NULL, "the file's own ranges instead, and who owns them"},
     {OPT_DEEP, 0, "deep", NULL, "look at the content of blocks and of free space as well: reads all of the file"},
+    {OPT_PROFILE, 0, "profile", "azure", "also what this destination asks of a disk; unmet is an error"},
     {OPT_KIND, 0, "kind", "KIND[,KIND...]", "only what is of this kind; may be repeated"},
     {OPT_ITEM, 0, "item", "N[,N...]", "only what has this number; may be repeated"},
     {OPT_EXTRACT, 0, "extract", "DIR", "write what is listed into files in DIR, which is made if need be"},
@@ -83,6 +79,15 @@ static bool accepts(const struct command *c, enum option_id id)
             return true;
     }
     return false;
+}
+
+const struct option *option_next(const struct command *c, const struct option *previous)
+{
+    for (const struct option *o = previous != NULL ? previous + 1 : options; o < options + OPTION_COUNT; o++) {
+        if (accepts(c, o->id))
+            return o;
+    }
+    return NULL;
 }
 
 /* ---- names ---- */
@@ -227,11 +232,11 @@ bool words_add(struct words *w, const char *word)
 {
     if (w->count == w->cap) {
         uint32_t cap = w->cap > 0 ? w->cap * 2 : 16;
-        if (cap < w->cap)
+        const char **items = cap > w->cap ? (const char **)reallocarray(w->items, cap, sizeof(*items)) : NULL;
+        if (items == NULL) {
+            w->no_memory = true;
             return false;
-        const char **items = (const char **)reallocarray(w->items, cap, sizeof(*items));
-        if (items == NULL)
-            return false;
+        }
         w->items = items;
         w->cap = cap;
     }
@@ -247,6 +252,8 @@ static bool set_choice(const struct option *spec, const char *value, struct opti
         return false;
     if (spec->id == OPT_FORMAT || spec->id == OPT_REPORT_FORMAT)
         o->format = (enum report_format)i;
+    else if (spec->id == OPT_SUMMARY_FORMAT)
+        o->format = i == 2 ? REPORT_HTML : (enum report_format)i;
     else if (spec->id == OPT_FAIL_ON)
         o->fail_on = (enum fail_on)i;
     else if (spec->id == OPT_PROGRESS)
@@ -311,6 +318,7 @@ static bool set_option(const struct option *spec, const char *value, struct opti
     switch (spec->id) {
     case OPT_FORMAT:
     case OPT_REPORT_FORMAT:
+    case OPT_SUMMARY_FORMAT:
     case OPT_FAIL_ON:
     case OPT_COLOR:
     case OPT_PROGRESS:
@@ -337,6 +345,12 @@ static bool set_option(const struct option *spec, const char *value, struct opti
     case OPT_OUTPUT:
         o->output = strcmp(value, "-") == 0 ? NULL : value;
         return value[0] != '\0';
+    case OPT_DUMP_OUTPUT:
+        o->copy = value;
+        return value[0] != '\0' && strcmp(value, "-") != 0;
+    case OPT_NO_REDACT:
+        o->no_redact = true;
+        return true;
     case OPT_PARENT:
         return words_add(&o->parents, value);
     case OPT_PARENT_B:
@@ -375,6 +389,9 @@ static bool set_option(const struct option *spec, const char *value, struct opti
     case OPT_DEEP:
         o->deep = true;
         return true;
+    case OPT_PROFILE:
+        o->profile = PROFILE_AZURE;
+        return strcmp(value, "azure") == 0;
     case OPT_KIND:
         return value[0] != '\0' && words_add(&o->kinds, value);
     case OPT_ITEM:
@@ -438,6 +455,19 @@ struct parser {
     char **argv;
 };
 
+/* True, after a message, when there was no memory for a word. */
+static bool ran_out(struct options *o)
+{
+    const struct words *const lists[] = {&o->args,       &o->parents, &o->search_dirs, &o->parents_b,
+                                         &o->algorithms, &o->consent, &o->kinds,       &o->items};
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        o->no_memory = o->no_memory || lists[i]->no_memory;
+    if (o->no_memory)
+        message("out of memory");
+    return o->no_memory;
+}
+
 static bool apply(struct parser *p, const struct option *spec, const char *value)
 {
     if (spec->value != NULL && value == NULL) {
@@ -449,6 +479,8 @@ static bool apply(struct parser *p, const struct option *spec, const char *value
     }
     if (set_option(spec, value != NULL ? value : "", p->options))
         return true;
+    if (ran_out(p->options))
+        return false;
     if (spec->id == OPT_FORMAT && value != NULL && (strcmp(value, "sarif") == 0 || strcmp(value, "html") == 0)) {
         message("%s: only vhdxray check writes %s; --format takes %s here", p->command->name, value, spec->value);
         return false;
@@ -512,10 +544,9 @@ static bool parse_words(struct parser *p)
         const char *word = p->argv[p->next++];
         bool ok;
 
-        if (only_args || word[0] != '-' || word[1] == '\0') {
-            ok = words_add(&p->options->args, word);
-            if (!ok)
-                message("out of memory");
+        /* No option is a digit: "-1069940723" is a number that somebody wants explained. */
+        if (only_args || word[0] != '-' || word[1] == '\0' || (word[1] >= '0' && word[1] <= '9')) {
+            ok = words_add(&p->options->args, word) || !ran_out(p->options);
         } else if (strcmp(word, "--") == 0) {
             only_args = ok = true;
         } else if (word[1] == '-') {
@@ -623,8 +654,9 @@ void help_all(const struct command *const *commands)
         "       vhdxray [OPTION...] FILE...              means vhdxray check\n\n"
         "Commands:\n");
     for (; *commands != NULL; commands++)
-        printf("  %-8s %-16s %s\n", (*commands)->name, (*commands)->arguments, (*commands)->summary);
-    printf("\nvhdxray COMMAND --help tells more; vhdxray --version the version.\n\n"
+        printf("  %-9s %-16s %s\n", (*commands)->name, (*commands)->arguments, (*commands)->summary);
+    printf("\nvhdxray COMMAND --help tells more; vhdxray --version the version;\n"
+           "vhdxray --completion bash|zsh|fish a script that completes commands, options and values.\n\n"
            "Exit codes:\n"
            "  0  completed, nothing at or above --fail-on\n"
            "  1  completed, findings at or above --fail-on (compare: contents differ)\n"

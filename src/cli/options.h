@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "check/finding.h"
+#include "check/profile.h"
 #include "cli/sandbox.h"
 #include "report/report.h"
 #include "write/create.h"
@@ -15,7 +16,10 @@ enum option_id {
     OPT_END, /* ends a command's list */
     OPT_FORMAT,
     OPT_REPORT_FORMAT, /* --format of the command that writes SARIF and HTML as well */
+    OPT_SUMMARY_FORMAT, /* text, JSON or one page */
     OPT_OUTPUT,
+    OPT_DUMP_OUTPUT, /* --output of the command whose output is an image */
+    OPT_NO_REDACT,
     OPT_FAIL_ON,
     OPT_PARENT,
     OPT_PARENT_B,
@@ -30,6 +34,7 @@ enum option_id {
     OPT_CONSENT,
     OPT_LAYOUT,
     OPT_DEEP,
+    OPT_PROFILE,
     OPT_KIND,
     OPT_ITEM,
     OPT_EXTRACT,
@@ -74,6 +79,7 @@ enum fail_on { FAIL_ON_ERROR, FAIL_ON_WARNING, FAIL_ON_INFO, FAIL_ON_NEVER };
 struct words {
     const char **items;
     uint32_t count, cap;
+    bool no_memory; /* a word is missing */
 };
 
 struct options {
@@ -92,9 +98,11 @@ struct options {
     const char *extract;       /* a folder; NULL: none */
     struct words args;         /* what is no option */
     bool no_replay, plan, hex, quiet, verbose, help;
+    bool no_memory; /* why options_parse() failed, when that was not the caller's mistake */
     bool salvage, force, layout, guest, container;
     bool deep, no_payload;
-    bool apply;
+    enum profile_kind profile;
+    bool apply, no_redact;
     const char *copy; /* NULL: none */
     bool recursive;
     uint32_t shard, shard_count; /* 1..count; count 0: all of it */
@@ -113,6 +121,7 @@ struct options {
 struct command {
     const char *name;
     const char *arguments; /* "FILE..." */
+    const char *parts;     /* "a|b|c": what a PART among the arguments may be; NULL: there is none */
     const char *summary;
     const char *const *examples;   /* pairs of command and what it does, NULL at the end */
     const char *notes;             /* below the options; NULL: none */
@@ -121,7 +130,18 @@ struct command {
     int (*run)(const struct options *o);
 };
 
-/* Words after the command. Returns false after a message (exit 2), or when memory is gone. */
+/* A row of the table. */
+struct option {
+    enum option_id id;
+    char letter; /* 0: none */
+    const char *name;
+    const char *value; /* "a|b|c", or a name for what is expected: FILE, N, ...; NULL: a flag */
+    const char *help;
+};
+/* The options that a command accepts, in the order of its help: the first one (after NULL), the next one; NULL: no more. */
+const struct option *option_next(const struct command *c, const struct option *previous);
+
+/* Words after the command. False after a message: exit 2, or 6 with ret->no_memory. */
 bool options_parse(const struct command *c, int argc, char **argv, struct options *ret);
 void options_free(struct options *o);
 

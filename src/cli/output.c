@@ -122,9 +122,8 @@ void output_protect(struct output *out, const char *path)
         struct identity *inputs = (struct identity *)reallocarray(out->inputs, cap, sizeof(*inputs));
 
         if (inputs == NULL) {
-            /* What cannot be remembered cannot be compared: nothing may be replaced any more. */
-            message("out of memory");
-            exit(EXIT_LIMIT);
+            out->forgot = true;
+            return;
         }
         out->inputs = inputs;
         out->input_cap = cap;
@@ -132,19 +131,23 @@ void output_protect(struct output *out, const char *path)
     out->inputs[out->input_count++] = (struct identity){.device = st.st_dev, .inode = st.st_ino};
 }
 
-bool output_is_input(const struct output *out)
+int output_refusal(const struct output *out)
 {
     struct stat st = {.st_size = 0};
 
+    if (out->forgot) {
+        message("out of memory");
+        return EXIT_LIMIT;
+    }
     if (out->path == NULL || stat(out->path, &st) != 0)
-        return false;
+        return EXIT_OK;
     for (uint32_t i = 0; i < out->input_count; i++) {
         if (out->inputs[i].device == st.st_dev && out->inputs[i].inode == st.st_ino) {
             message("%s is one of the files that are read; the report must go elsewhere", out->path);
-            return true;
+            return EXIT_USAGE;
         }
     }
-    return false;
+    return EXIT_OK;
 }
 
 void output_abandon(struct output *out)
@@ -165,8 +168,10 @@ void output_abandon(struct output *out)
 
 int output_name(struct output *out)
 {
-    if (output_is_input(out))
-        return EXIT_USAGE;
+    int code = output_refusal(out);
+
+    if (code != EXIT_OK)
+        return code;
     if (rename(out->temporary, out->path) != 0) {
         message("cannot write %s: %s", out->path, error_text(errno));
         return EXIT_IMPOSSIBLE;
@@ -201,9 +206,9 @@ int output_commit(struct output *out)
         return EXIT_IMPOSSIBLE;
     }
     int code = EXIT_OK;
-    if (out->temporary != NULL && output_is_input(out)) /* parents that were found meanwhile */
-        code = EXIT_USAGE;
-    else if (out->temporary != NULL)
+    if (out->temporary != NULL)
+        code = output_refusal(out); /* parents that were found meanwhile */
+    if (out->temporary != NULL && code == EXIT_OK)
         code = attendant_there() ? attendant_ask(ATTENDANT_NAME_REPORT) : output_name(out);
     output_abandon(out);
     return code;

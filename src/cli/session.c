@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -108,7 +109,7 @@ static int protect_inputs(struct run *run, const struct words *files)
     for (uint32_t i = 0; i < o->parents_b.count; i++)
         output_protect(&run->output, o->parents_b.items[i]);
     output_protect(&run->output, o->files_from);
-    return output_is_input(&run->output) ? EXIT_USAGE : EXIT_OK;
+    return output_refusal(&run->output);
 }
 
 int run_begin(struct run *run, const struct options *o, const struct words *files, const char *list)
@@ -168,7 +169,7 @@ int run_confine(struct run *run, const struct words *files, const struct confine
     }
     if (request.dir_count > 0)
         request.needs |= SANDBOX_OPEN_BELOW;
-    int code = attendant_begin(&run->output, c->file);
+    int code = attendant_begin(&run->output, c->file, c->journal);
     if (code != EXIT_OK)
         return code;
     if (!sandbox_enter(&request, &state)) {
@@ -252,7 +253,7 @@ int session_open(struct run *run, struct session *s, const char *path, bool no_r
     struct host_facts host = {.known = true};
     struct image_options options = {.no_replay = no_replay};
 
-    *s = (struct session){.path = path};
+    *s = (struct session){.run = run, .path = path};
     enum status st = open_source(run, s, &host);
     if (st != STATUS_OK)
         return exit_of_status(st);
@@ -307,8 +308,27 @@ int session_parents(const struct session *s)
     return EXIT_OK;
 }
 
+void run_note_unread(struct run *run, const char *path, const struct source *s)
+{
+    if (s == NULL || s->failed_reads == 0 || run->options->salvage)
+        return;
+    message("%s: could not be read at offset %" PRIu64 ": %s", path, s->error_off,
+            s->error_errno != 0 ? error_text(s->error_errno) : "the file became shorter");
+    run_note(run, EXIT_IMPOSSIBLE);
+}
+
+static void note_unread(const struct session *s)
+{
+    if (s->image == NULL)
+        run_note_unread(s->run, s->path, s->source);
+    for (const struct image *i = s->image; i != NULL; i = i->parent != NULL ? i->parent->image : NULL)
+        run_note_unread(s->run, i->path, i->file);
+}
+
 void session_close(struct session *s)
 {
+    if (s->run != NULL)
+        note_unread(s);
     if (s->image != NULL) {
         chain_close(s->image);
         image_close(s->image);

@@ -3,7 +3,7 @@
 
 load helper
 
-COMMANDS="check info dump log map read export hash compare chain carve explain rules create write replay repair undo"
+COMMANDS="check info dump log map read export hash compare chain carve explain rules summarize metadump create write replay repair undo"
 
 setup_file() {
     images clean

@@ -105,3 +105,62 @@ reading=(read pread64 lseek write fstat newfstatat close mmap munmap mremap madv
     run bash -c "ulimit -S -n 100; '$VHDXRAY' check -q [0-9]*.vhdx | tail -n 1"
     [ "$output" = "150 files: 150 clean" ]
 }
+
+writing=(pwrite64 ftruncate fallocate copy_file_range fsync fdatasync)
+
+@test "repair and undo: write what is open, and ask for names" {
+    cp --sparse=always corrupt.vhdx before
+    traced repair corrupt.vhdx --consent VHDX-BAT-016
+    among "${reading[@]}"
+    ! grep -q '^pwrite64$' calls
+    traced repair corrupt.vhdx --consent VHDX-BAT-016 --copy new.vhdx
+    among "${reading[@]}" "${writing[@]}"
+    [ -s new.vhdx ]
+    cmp corrupt.vhdx before
+    traced repair corrupt.vhdx --consent VHDX-BAT-016 --apply
+    grep -q '^pwrite64$' calls
+    among "${reading[@]}" "${writing[@]}"
+    [ -s corrupt.vhdx.vhdxray-journal ]
+    ! cmp -s corrupt.vhdx before
+    traced undo corrupt.vhdx
+    grep -q '^pwrite64$' calls
+    among "${reading[@]}" "${writing[@]}"
+    cmp corrupt.vhdx before
+    [ "$(echo corrupt.vhdx*)" = corrupt.vhdx ]
+}
+
+@test "what is named beside an image is named by the attendant alone" {
+    cp --sparse=always corrupt.vhdx before
+    for c in "repair corrupt.vhdx --apply" "repair corrupt.vhdx --consent VHDX-BAT-016 --apply" "undo corrupt.vhdx" \
+        "undo corrupt.vhdx"; do
+        # shellcheck disable=SC2086
+        traced $c
+        among "${reading[@]}" "${writing[@]}"
+        # it is the other process that renames or removes the journal, and opens the folder to make that durable
+        grep -v "^$pid " trace | grep -qE ' (rename|unlink)\(.*\.vhdxray-journal'
+    done
+    cmp corrupt.vhdx before
+    [ "$(echo corrupt.vhdx*)" = corrupt.vhdx ]
+}
+
+@test "repair and undo with the sandbox required, switched off, and what the report says" {
+    cp --sparse=always corrupt.vhdx before
+    for s in require auto off; do
+        expected='{"landlock_abi":0,"seccomp":false}'
+        [ $s = off ] || expected=$("$VHDXRAY" check -f json clean.vhdx | jq -c '.images[0].sandbox')
+        vx_apart repair corrupt.vhdx --sandbox $s -f json
+        [ "$(jq -c .sandbox <<<"$output")" = "$expected" ]
+        vx_apart repair corrupt.vhdx --sandbox $s -f json --consent VHDX-BAT-016 --copy $s.vhdx
+        [ "$(jq -c .sandbox <<<"$output")" = "$expected" ]
+        vx_apart repair corrupt.vhdx --sandbox $s -f json --apply -o applied.json
+        vx_apart repair corrupt.vhdx --sandbox $s -f json --consent VHDX-BAT-016 --apply
+        expect 4
+        [ "$(jq -c .sandbox <<<"$output")" = "$expected" ]
+        vx_apart undo corrupt.vhdx --sandbox $s -f json
+        expect 0
+        [ "$(jq -c .sandbox <<<"$output")" = "$expected" ]
+        [ ! -e corrupt.vhdx.vhdxray-journal ] || "$VHDXRAY" undo -q corrupt.vhdx --sandbox $s
+        cmp corrupt.vhdx before
+        [ "$(echo corrupt.vhdx*)" = corrupt.vhdx ]
+    done
+}

@@ -172,6 +172,45 @@ setup() {
     valid rules e.json e.jsonl
 }
 
+@test "explain: a code of Windows in every form that is seen" {
+    vx explain 0x80070570
+    expect 0 ERROR_FILE_CORRUPT 1392 0xC0000102 "look for" VHDX-HDR-002
+    first=$output
+    for form in 0X80070570 80070570 -2147023504 2147943792 1392 0x570 0xC0000102 error_file_corrupt STATUS_FILE_CORRUPT \
+        Wsl/Service/CreateInstance/MountVhd/HCS/0x80070570; do
+        vx explain $form
+        expect 0
+        [ "$output" = "$first" ] || { echo "$form"; return 1; }
+    done
+    vx explain 0xC03A0017
+    expect 0 ERROR_VHD_CHILD_PARENT_SIZE_MISMATCH VHDX-CHAIN-006
+    vx explain -1069940722
+    expect 0 0xC03A000E VHDX-CHAIN-003
+    vx explain 0xC03A001E
+    expect 0 "nothing in the file is at fault"
+}
+
+@test "explain: rules name the codes, codes name the rules, in JSON as well" {
+    vx explain VHDX-CHAIN-003
+    expect 0 "Windows" "0xC03A000E ERROR_VHD_CHILD_PARENT_ID_MISMATCH"
+    "$VHDXRAY" explain -f json 0xC03A000E VHDX-CHAIN-003 >e.json
+    "$VHDXRAY" explain -f jsonl 0xC03A000E VHDX-CHAIN-003 >e.jsonl
+    valid rules e.json e.jsonl
+    [ "$(json '.codes[0].code + " " + .rules[0].id' e.json)" = "0xC03A000E VHDX-CHAIN-003" ]
+    "$VHDXRAY" rules -f json >r.json
+    for pair in $(jq -r '.rules[] | .id as $r | .windows_codes[].code + ":" + $r' r.json); do
+        "$VHDXRAY" explain -f json "${pair%%:*}" | jq -e --arg r "${pair#*:}" '.codes[0].rules | index($r) != null' >x ||
+            { echo "$pair"; return 1; }
+    done
+}
+
+@test "explain: a number that means nothing here is exit 2" {
+    for word in 0x80071234 4711 0x 0xC03A00FF -5 0 STATUS_XYZ 99999999999999999999 0x1800705700; do
+        vx explain $word
+        expect 2 "no code"
+    done
+}
+
 @test "explain: an unknown rule is exit 2 with a suggestion" {
     vx explain VHDX-XXX-999
     expect 2 "no rule VHDX-XXX-999"
