@@ -45,7 +45,11 @@ check 'the files' same files "$(cd "$dest" && find . -not -type d | LC_ALL=C sor
     "$(printf '%s\n' bin/vhdxray include/vhdxray.h lib/multi/libvhdxray.a lib/multi/libvhdxray.so lib/multi/libvhdxray.so.0 \
         "lib/multi/libvhdxray.so.$version" lib/multi/nbdkit/plugins/nbdkit-vhdxray-plugin.so \
         lib/multi/pkgconfig/libvhdxray.pc \
-        $(cd "$root/docs" && for f in *.scd; do f=${f%.scd}; echo "share/man/man${f##*.}/$f"; done) |
+        share/bash-completion/completions/vhdxray share/zsh/site-functions/_vhdxray \
+        share/fish/vendor_completions.d/vhdxray.fish \
+        $({ cd "$root/docs" && printf '%s\n' *.scd | sed 's/\.scd$//'
+            "$root/build/release/vhdxray" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/vhdxray-\1.1/p'; } | sort -u |
+            sed 's|.*\.\([1-8]\)$|share/man/man\1/&|') |
         sed "s|^|.$prefix/|" | LC_ALL=C sort)"
 check 'a second time' env -C "$root" DESTDIR="$dest" PREFIX=$prefix LIBDIR=$lib ninja install
 check 'a prefix that is no absolute path' env -C "$root" PREFIX=here sh -c '! tools/install'
@@ -63,6 +67,26 @@ check 'plugin: its entry and no other' same symbols \
 check 'soname' eval 'readelf -d "$dest$lib/libvhdxray.so" | grep -q "SONAME.*\[libvhdxray.so.0\]"'
 check 'no text relocations, no executable stack' eval '
     ! readelf -d "$dest$lib/libvhdxray.so" | grep -q TEXTREL && ! readelf -lW "$dest$lib/libvhdxray.so" | grep "GNU_STACK.* RWE"'
+
+# ---- what Debian's packages say of them ----
+
+check 'debian: the symbols are those of the header' same symbols \
+    "$(sed -n 's/^ \(vhdxray_[a-z_]*\)@VHDXRAY_0\.1 .*/\1/p' "$root/debian/libvhdxray0.symbols" | LC_ALL=C sort)" "$declared"
+check 'debian: version' same version "$(sed -n '1s/^vhdxray (\(.*\)) .*/\1/p' "$root/debian/changelog")" "$version"
+check 'debian: builds with what the build needs' eval '
+    for p in $(sed -n "s/^build=(\(.*\))/\1/p" "$root/tools/setup"); do
+        case $p in gcc | libc6-dev) continue ;; esac
+        sed -n "/^Build-Depends:/,/^[A-Z][a-z-]*:/p" "$root/debian/control" | grep -q "[ ,]$p\([ ,]\|\$\)" || { echo "$p"; exit 1; }
+    done'
+check 'debian: every file that is installed is in one package' same files \
+    "$(cd "$dest$prefix" && find . -not -type d | sed "s|^\./lib/multi|usr/lib/multi|; s|^\./|usr/|; s|zsh/site-functions|zsh/vendor-completions|" |
+        while read -r f; do
+            n=0
+            for list in "$root"/debian/*.install; do
+                while read -r pattern; do case $f in $pattern) n=$((n + 1)) ;; esac; done <"$list"
+            done
+            [ $n -eq 1 ] || echo "$f: in $n packages"
+        done)" ''
 
 # ---- programs ----
 
@@ -127,9 +151,16 @@ check 'the example of libvhdxray(3) builds' gcc -std=c11 -Wall -Wextra -Werror m
     $(pkg-config --cflags --libs libvhdxray) -o manual
 check 'the example of libvhdxray(3) runs' eval '[ "$(LD_LIBRARY_PATH=$dest$lib ./manual parent.vhdx)" = "parent.vhdx: clean" ]'
 for page in "$dest$prefix"/share/man/man*/*; do
-    # scdoc itself writes paragraph macros that do nothing.
-    check "mandoc: ${page##*/}" same lint "$(mandoc -Tlint -W warning "$page" | grep -v 'skipping paragraph macro')" ''
+    # One line that names another page is read from the folder above.
+    if [ "$(head -c 4 "$page")" = '.so ' ]; then
+        check "${page##*/} is a page that there is" test -e "$dest$prefix/share/man/$(cut -d ' ' -f 2 "$page")"
+        continue
+    fi
+    check "mandoc: ${page##*/}" same lint "$(mandoc -Tlint -W warning "$page")" ''
 done
+check 'man finds the page of a command that shares one' eval '
+    cd "$dest$prefix/share/man" && mandoc -Tascii -O width=100 man1/vhdxray-undo.1 | sed "s/.\x08//g" |
+        grep -q "^ *vhdxray undo \[OPTION...\] FILE"'
 check 'nbdkit finds the library beside the plugin' eval '
     nbdkit -U - "$dest$lib/nbdkit/plugins/nbdkit-vhdxray-plugin.so" child.vhdx search-dir=. --run "nbdinfo --size \"\$uri\"" |
         grep -qx 67108864'
