@@ -5,11 +5,13 @@
     make_big.py hole FILE       the block allocation table is a hole: no block present
     make_big.py full FILE       every block present, each in its own place; the file is 64 TiB, nearly all of it a hole
     make_big.py shuffled FILE   the same, but no block lies behind its neighbour
+    make_big.py overlap FILE    10 million blocks present, at places drawn at random: nearly each lies over others
 
 A writer of its own, so that speed and verdicts are not measured on what our encoders think is right. `full` holds 537 MB
 of table and needs a file system with files above 64 TiB: tmpfs has them, ext4 ends at 16 TiB.
 """
 import array
+import random
 import struct
 import sys
 import uuid
@@ -23,6 +25,7 @@ LOG, METADATA, BAT = 1 * MIB, 2 * MIB, 3 * MIB
 BAT_LENGTH = -(-ENTRIES * 8 // MIB) * MIB
 PAYLOAD = BAT + BAT_LENGTH
 FULLY_PRESENT = 6
+OVERLAPPING = 10_000_000
 
 TABLE = []
 for i in range(256):
@@ -75,7 +78,14 @@ def write(path, kind):
                          (0x30000, regions()), (0x40000, regions()), (METADATA, metadata())):
             f.seek(at)
             f.write(data)
-        if kind != "hole":
+        if kind == "overlap":
+            f.seek(BAT)
+            draw = random.Random(7)
+            row = array.array("Q", (PAYLOAD + (draw.getrandbits(24) << 20) | FULLY_PRESENT for _ in range(OVERLAPPING)))
+            for chunk in range(1, -(-OVERLAPPING // CHUNK)):
+                row.insert(chunk * (CHUNK + 1) - 1, 0)
+            f.write(row.tobytes())
+        elif kind != "hole":
             f.seek(BAT)
             for first in range(0, BLOCKS, CHUNK):
                 if kind == "full":
@@ -87,10 +97,10 @@ def write(path, kind):
                 if first + CHUNK < BLOCKS:
                     row.append(0)                       # the chunk's sector bitmap: none, no parent
                 f.write(row.tobytes())
-        f.truncate(PAYLOAD + (BLOCKS * BLOCK if kind != "hole" else 0))
+        f.truncate(PAYLOAD + ({"hole": 0, "overlap": BLOCK << 24}.get(kind, BLOCKS * BLOCK)))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] not in ("hole", "full", "shuffled") or sys.byteorder != "little":
+    if len(sys.argv) != 3 or sys.argv[1] not in ("hole", "full", "shuffled", "overlap") or sys.byteorder != "little":
         sys.exit(__doc__)
     write(sys.argv[2], sys.argv[1])
