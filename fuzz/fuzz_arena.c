@@ -130,7 +130,8 @@ static void run(struct shelf *s, enum operation op, struct taker *in)
         put(s, arena_array(s->arena, a, (size_t)b), (size_t)(a * b), true);
         break;
     case OP_COPY:
-        a = u64_min(take(in, 1), in->len);
+        a = take(in, 1);
+        a = u64_min(a, in->len); /* behind what was taken */
         char *copy = arena_copy(s->arena, in->ptr, (size_t)a);
         ASSERT(copy == NULL || ((a == 0 || memcmp(copy, in->ptr, (size_t)a) == 0) && copy[a] == '\0'));
         put(s, copy, (size_t)a, false);

@@ -11,8 +11,8 @@
  * blocks, free space, readers), which costs time, bits 4-7 the block size, see below.
  *
  * An entry: u8, its bits 0-2 the state, 3: u64 follows, the entry as it is (else u8 place in MiB), 4-5 where it lies
- * (next slot, u8 further, u16 further, slot of the chunk's bitmap), 6: where the table has far places, this one is
- * counted from just below the end of the maps of bits, 7: u8, how many blocks more follow it in disk and file.
+ * (next slot, u8 modulo 32 further, u16 further, slot of the chunk's bitmap), 6: where the table has far places, this
+ * one is counted from just below the end of the maps of bits, 7: u8, how many blocks more follow it in disk and file.
  *
  * Asserted: all counts, every notable entry with all its facts and others, in order; where nothing is notable, all
  * blocks are disjoint, inside the file and behind the header section; what is said to be free is; contested blocks are
@@ -27,7 +27,7 @@
 
 enum { DIFFERENCING = 1, SECTORS_4K = 2, FEWER_SLOTS = 4, THE_REST = 8, FAR_PLACES = 128 };
 enum { RAW = 8, FAR = 64, RUN = 128 };
-enum { ENTRIES_MAX = 24, RUN_MAX = 8, REGIONS_MAX = 3, HITS = 7 };
+enum { ENTRIES_MAX = 24, RUN_MAX = 8, STEP_MAX = 32, REGIONS_MAX = 3, HITS = 7 };
 
 static const uint64_t BAT_OFF = (uint64_t)1 << 20;
 
@@ -112,7 +112,8 @@ static void take_entry(struct table *t, struct taker *in, uint64_t *index)
     unsigned kind = (unsigned)take(in, 1), step = kind >> 4 & 3;
     uint64_t per_chunk = t->g.chunk_ratio + 1;
 
-    *index += take(in, step_len[step]);
+    uint64_t further = take(in, step_len[step]);
+    *index += step == 1 ? further % STEP_MAX : further;
     if (step == 3)
         *index = *index / per_chunk * per_chunk + t->g.chunk_ratio;
     if (*index >= t->slot_count)
@@ -125,13 +126,13 @@ static void take_entry(struct table *t, struct taker *in, uint64_t *index)
     *index += more + 1;
 }
 
-/* Small blocks make long chunks, which cost time: 16 to 4096 entries, 128 to 8192 with large sectors. */
+/* Small blocks make long chunks, which cost time: 16 to 512 entries, 128 to 1024 with large sectors. */
 static unsigned block_shift(unsigned options)
 {
-    static const uint8_t shifts[16] = {8, 8, 8, 7, 8, 8, 8, 6, 8, 8, 8, 5, 8, 8, 4, 0};
+    static const uint8_t shifts[16] = {8, 8, 8, 7, 8, 8, 8, 6, 8, 8, 8, 5, 8, 8, 4, 3};
     unsigned shift = shifts[options >> 4 & 15];
 
-    return options & SECTORS_4K && shift < 6 ? shift + 2 : shift;
+    return options & SECTORS_4K && shift < 5 ? 5 : shift;
 }
 
 static void take_table(struct table *t, struct taker *in)

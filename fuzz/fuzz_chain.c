@@ -2,7 +2,8 @@
 /*
  * A differencing disk and up to three files that may be its parents. Input: recipes, each but the last preceded by its
  * length; the first one is the disk. Its seed says how parents are found: bits 0 and 1 named, searched for, both or not
- * at all; bit 2 all files are one file, bit 3 the last one cannot be opened, the rest chooses ranges and reports.
+ * at all; bit 2 all files are one file, bit 3 the last one cannot be opened, the rest chooses ranges and reports. The
+ * replay tries more ways than the seed's.
  *
  * Asserted: the chain ends, meets no file twice and has what its states promise; counts, verdict and findings agree,
  * also with the parents' rules; the reader of the guest's disk and the reference reader agree through all layers; a set
@@ -70,7 +71,8 @@ static unsigned file_of(const struct files *f, const struct source *s)
 {
     if (s == &f->watched[0].base)
         return 0;
-    for (unsigned i = 0; i < f->opened; i++) {
+    for (unsigned i = f->opened;
+         i-- > 0;) { /* the last one first: those before may be closed, their memory another's */
         if (f->opens[i] == s)
             return f->which[i];
     }
@@ -95,6 +97,7 @@ static unsigned judge_chain(const struct files *f, const struct image *img, stru
 {
     unsigned seen = 0, count = 0;
 
+    *ret_comparable = true;
     for (const struct image *i = img; i != NULL; i = i->parent->image) {
         unsigned n = file_of(f, i->file);
         ASSERT(!(seen >> n & 1) && !(count > 0 && f->seed & SEED_ONE_FILE), "file %u is in its own chain", n);
@@ -102,7 +105,8 @@ static unsigned judge_chain(const struct files *f, const struct image *img, stru
         ret[count++] = f->sources[n];
         ASSERT(i->parent != NULL);
         judge_link(i);
-        *ret_comparable = i->parent->state != PARENT_CYCLE; /* knows nothing of files but their bytes */
+        /* It knows nothing of files but their bytes, and nothing of merges that were interrupted. */
+        *ret_comparable &= i->parent->state != PARENT_CYCLE && i->parent->match != LINKAGE_SECOND;
     }
     return count;
 }
@@ -186,7 +190,8 @@ static void close_files(struct files *f)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* seed: instead of the input's own, unless NULL. */
+static void run(const uint8_t *data, size_t size, const unsigned *seed)
 {
     static const char *const directories[] = {"a", "b"};
     static struct files f;
@@ -194,6 +199,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct image *img = NULL;
 
     open_files(&f, data, size);
+    if (seed != NULL)
+        f.seed = (uint8_t)*seed;
     struct chain_options options = {
         .parents = names + 1,
         .parent_count = f.seed & SEED_NAMED ? f.count - 1 : 0,
@@ -218,5 +225,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (f.seed >> 4 == 1 || f.seed >> 4 == 9)
         judge_set(&f);
     close_files(&f);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    /* Parents named and searched for, reports, and the files as a set. */
+    static const unsigned all_ways[] = {SEED_NAMED, SEED_SEARCH, 0x10 | SEED_NAMED,
+                                        0x90 | SEED_SEARCH | SEED_UNOPENABLE};
+
+    run(data, size, NULL);
+    for (size_t i = 0; is_replay() && i < sizeof(all_ways) / sizeof(all_ways[0]); i++)
+        run(data, size, &all_ways[i]);
     return 0;
 }

@@ -7,7 +7,8 @@
  * Input: way of opening, kind of the second file, call that misbehaves, the how-manieth of its kind, how; then two
  * recipes.
  *
- * Asserted: a failure has a sentence for people and leaves no descriptor behind; on an honest host the file reads as
+ * Asserted: nothing is written, truncated or opened for that (property 2); a failure has a sentence for people and
+ * leaves no descriptor behind; on an honest host the file reads as
  * the recipe does, and no data is taken for a hole; a check that could not read everything is not complete.
  *
  * The functions that io/ calls are defined here, so the linker prefers them to those of the C library, to which they
@@ -58,6 +59,7 @@ static struct {
     bool on;
     enum call call;
     uint8_t how;
+    bool reads_only;
     unsigned at, calls; /* it is the at-th call of its kind that misbehaves, and those behind it with HOW_ALWAYS */
     bool hit;
 } host;
@@ -123,6 +125,7 @@ ssize_t read(int fd, void *buf, size_t len)
 ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
 {
     HIDDEN(pwrite, "pwrite64");
+    ASSERT(!host.on || !host.reads_only, "%zu bytes are written", len);
     int t = transfer(CALL_PWRITE, &len);
     return t <= 0 ? t : hidden(fd, buf, len, off);
 }
@@ -138,12 +141,14 @@ off_t lseek(int fd, off_t off, int whence)
 int ftruncate(int fd, off_t size)
 {
     HIDDEN(ftruncate, "ftruncate64");
+    ASSERT(!host.on || !host.reads_only);
     return misbehaves(CALL_FTRUNCATE) ? -1 : hidden(fd, size);
 }
 
 /* Some hosts refuse O_NOATIME and O_TMPFILE, and nothing else. */
 static bool open_fails(int flags)
 {
+    ASSERT(!host.on || !host.reads_only || ((flags & O_ACCMODE) == O_RDONLY && !(flags & (O_CREAT | O_TRUNC))));
     bool extra = (flags & O_NOATIME) || (flags & O_TMPFILE) == O_TMPFILE;
     return (extra || !(host.how & HOW_SHORT)) && misbehaves(CALL_OPEN);
 }
@@ -438,6 +443,7 @@ static void open_and_look(const struct folder *d, enum way way)
     struct opened o = {.source = NULL};
 
     host.on = true;
+    host.reads_only = way != WAY_SPOOL; /* that one copies a stream into a file without a name */
     enum status st = open_child(d, way, &o);
     if (st == STATUS_OK) {
         ASSERT(o.source != NULL);

@@ -85,7 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    {.off = HEADER_OFF[1], .got = HEADER_LEN}};
     struct taker in = {data, size};
     unsigned options = (unsigned)take(&in, 1);
-    size_t first = (size_t)u64_min(u64_min(take(&in, 2), in.len), HEADER_LEN);
+    uint64_t len = take(&in, 2);
+    size_t first = (size_t)u64_min(u64_min(len, in.len), HEADER_LEN);
     size_t second = (size_t)u64_min(in.len - first, HEADER_LEN);
 
     memset(bytes, 0, sizeof(bytes));

@@ -1,24 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Replay of the log in memory, against the plain way: for each page asked about, look at every descriptor of the active
+ * Replay of the log, against the plain way: for each page asked about, look at every descriptor of the active
  * sequence, the last one first.
  *
  * Input: a recipe. Which sequence is active is the log scan's business (fuzz_log_scan). With an odd seed what was
- * replayed is scanned and replayed once more.
+ * replayed in memory is scanned and replayed once more, with bits 1 to 3 the log is replayed in the file as well.
  *
  * Asserted: the replay is refused exactly for the faults that the plain way finds, each counted; the overlay's size and
  * its pages, those touched, those beside them and the file's last ones, are what the plain way gives; the counts of
- * pages are right; replayed again it stays as it is (property 3).
+ * pages are right; replayed again it stays as it is; the file that is replayed on disk holds the same but for its
+ * headers, and its log is empty then (property 3).
  */
 #include "base/le.h"
 #include "format/layout.h"
 #include "fuzz/log_input.h"
+#include "image/image.h"
 #include "image/replay.h"
+#include "io/store.h"
+#include "write/replay_file.h"
 
 enum {
     PAGE = LOG_SECTOR_LEN,
     PATCHES_MAX = 128, /* more are replayed without the oracle */
     PAGES_MAX = 96,    /* looked at */
+    SEED_AGAIN = 1,
+    SEED_FILE = 14,
+    STAGED_MAX = 64 << 20, /* bytes written */
 };
 
 struct patch {
@@ -36,6 +43,7 @@ struct plain {
     uint64_t entry;
     uint64_t limit, last_end;
     uint64_t faults[6];
+    bool in_file; /* what is compared has headers of its own */
 };
 
 /* ---- the plain way ---- */
@@ -130,7 +138,7 @@ static void check_page(const struct plain *p, struct source *replayed, uint64_t 
     size_t got;
 
     off -= off % PAGE;
-    if (off >= replayed->size)
+    if (off >= replayed->size || (p->in_file && (off == HEADER_OFF[0] || off == HEADER_OFF[1])))
         return;
     plain_page(p, off, want);
     ASSERT(source_read_some(replayed, off, have, PAGE, &got) == STATUS_OK);
@@ -217,6 +225,33 @@ static void check_again(const struct plain *p, const struct replay *r)
     source_close(again.overlay);
 }
 
+/* The file with its log replayed on disk, as `vhdxray replay` does it. */
+static void check_file(struct plain *p, const struct replay *r)
+{
+    const struct image_options options = {.no_replay = false};
+    struct log_input *in = p->in;
+    struct entropy e = entropy_seeded(in->recipe.seed);
+    struct image *img = NULL;
+    struct store *s = NULL;
+
+    ASSERT(stage_open(in->unwatched, STAGED_MAX, &s) == STATUS_OK);
+    ASSERT(image_open(in->arena, s->source, "image.vhdx", NULL, &options, &img) == STATUS_OK);
+    uint64_t number = image_header(img)->sequence_number;
+    enum status st = replay_file(s, img, &e);
+    image_close(img);
+    ASSERT(st == STATUS_OK || st == STATUS_LIMIT || (st == STATUS_REFUSED && number > UINT64_MAX - 4), "status %d",
+           (int)st);
+    if (st == STATUS_OK) {
+        ASSERT(s->source->size == r->new_size);
+        p->in_file = true;
+        check_pages(p, s->source);
+        ASSERT(image_open(in->arena, s->source, "image.vhdx", NULL, &options, &img) == STATUS_OK);
+        ASSERT(guid_is_nil(&image_header(img)->log_guid) && !img->log.has_active && !img->replay.attempted);
+        image_close(img);
+    }
+    store_close(s);
+}
+
 static void check_replay(struct log_input *in, const struct log_scan *log)
 {
     static struct plain p;
@@ -232,8 +267,10 @@ static void check_replay(struct log_input *in, const struct log_scan *log)
             ASSERT(r.new_size == plain_size(&p) && r.overlay->size == r.new_size);
             check_pages(&p, r.overlay);
             check_counts(&p, &r);
-            if (in->recipe.seed & 1) /* costs as much as all the rest */
+            if (in->recipe.seed & SEED_AGAIN) /* costs as much as all the rest */
                 check_again(&p, &r);
+            if (is_replay() || (in->recipe.seed & SEED_FILE) == SEED_FILE) /* and more */
+                check_file(&p, &r);
         }
     } else {
         ASSERT(r.overlay == NULL && !r.refused && r.new_size == in->file->size);

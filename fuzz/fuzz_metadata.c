@@ -15,7 +15,15 @@
 #include "fuzz/property.h"
 #include "image/view_parts.h"
 
-enum { FORCE_SIGNATURE = 1, SHORT_REGION = 2, SHORT_FILE = 4, WHOLE = 24, LARGE_COUNT = 96, ENTRIES_LOOKED_AT = 12, BYTES_LOOKED_AT = 48 };
+enum {
+    FORCE_SIGNATURE = 1,
+    SHORT_REGION = 2,
+    SHORT_FILE = 4,
+    WHOLE = 24,
+    LARGE_COUNT = 96,
+    ENTRIES_LOOKED_AT = 12,
+    BYTES_LOOKED_AT = 48
+};
 
 static const uint64_t REGION_OFF = (uint64_t)2 << 20, REGION_LEN = (uint64_t)1 << 20;
 
@@ -222,7 +230,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct taker in = {data, size};
     unsigned options = (unsigned)take(&in, 1);
-    size_t table_len = (size_t)u64_min(take(&in, 2), in.len), items_len = in.len - table_len;
+    uint64_t len = take(&in, 2);
+    size_t table_len = (size_t)u64_min(len, in.len), items_len = in.len - table_len;
 
     if (table_len > sizeof(table) || items_len > 65536)
         return 0;

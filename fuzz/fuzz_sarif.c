@@ -105,8 +105,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct whole w;
 
     (void)recipe_split(data, size, parts, 2);
-    char *path = strndup((const char *)parts[0].data, parts[0].size);
+    char *path = calloc(1, parts[0].size + 1);
     ASSERT(path != NULL, "out of memory");
+    if (parts[0].size > 0)
+        memcpy(path, parts[0].data, parts[0].size);
     recipe_decode(parts[1].data, parts[1].size, &r);
     whole_open(&w, &r, path, WHOLE_HOST);
     ASSERT(check_run(w.image, &options, NULL, &res) == STATUS_OK);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/checked.h"
 #include "base/le.h"
 #include "format/layout.h"
 #include "fuzz/recipe.h"
@@ -118,7 +119,7 @@ static void seeds_of_recipes(const char *name, const struct scene_images *s, uns
     }
     (void)snprintf(full, sizeof(full), "%s-signed", name);
 
-    static const char *const whole[] = {"check", "carve", "read", "log_scan", "log_replay"};
+    static const char *const whole[] = {"check", "carve", "read", "walk", "log_scan", "log_replay", "repair"};
     for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
         emit(whole[i], name, plain.bytes, plain.len);
         emit(whole[i], full, signed_.bytes, signed_.len);
@@ -170,6 +171,11 @@ static void seeds_of_recipes(const char *name, const struct scene_images *s, uns
         add(&file, others[1].bytes, others[1].len);
     emit_input("file", name, &file);
     if (s->count > 1) {
+        for (unsigned i = 1; i < s->count; i++)
+            if (others[i].len == 0) {
+                left_out++;
+                return;
+            }
         encode(s->files[0], 0, (uint8_t)(s->how | (number % 16) << 4), &others[0]);
         for (unsigned i = 0; i < s->count && i < CHAIN_MAX; i++) {
             if (i + 1 < CHAIN_MAX)
@@ -358,6 +364,16 @@ static void make_scene(const struct test_case *c, bool guard, struct scene *s)
         change(s);
 }
 
+/* Parents come with payload from the case. */
+static void drop_payload(struct img *img)
+{
+    for (size_t i = 0; i < img->block_count; i++) {
+        uint64_t off = img_block_off(img, img->blocks[i].block);
+        if (off >= img->payload_off && off < img->size && img->blocks[i].state == 6)
+            img_fill(img, off, u64_min(img->geometry.block_size, img->size - off), 0);
+    }
+}
+
 static void seeds_of_case(const struct test_case *c, bool guard, unsigned number)
 {
     struct scene s;
@@ -369,8 +385,10 @@ static void seeds_of_case(const struct test_case *c, bool guard, unsigned number
     images.files[0] = img_source(s.img);
     images.how = s.search ? 2 : 1;
     for (uint32_t i = 0; i < s.file_count && images.count < IMAGE_MAX; i++)
-        if (s.files[i].img)
+        if (s.files[i].img) {
+            drop_payload(s.files[i].img);
             images.files[images.count++] = img_source(s.files[i].img);
+        }
     seeds_of_recipes(name, &images, number);
     seeds_of_structures(name, images.files[0], s.img, number);
     for (unsigned i = 0; i < images.count; i++)
@@ -477,6 +495,65 @@ static void seeds_of_arguments(void)
     }
 }
 
+/* Changes of each kind, each stage of an interruption, and damages of the journal and of the image; fuzz_journal.c. */
+static void seeds_of_journals(void)
+{
+    enum { HOWS = 2, MARKS = 4, KINDS = 4, DAMAGES = 6 };
+    static const uint16_t places[DAMAGES] = {0, 0x10, 0x1010, 0x2010, 0x3020, 0x3400};
+    char name[NAME_SIZE];
+
+    for (unsigned i = 0; i < HOWS * MARKS * KINDS * DAMAGES; i++) {
+        unsigned kind = i % KINDS, place = i / KINDS % DAMAGES, marks = i / (KINDS * DAMAGES) % MARKS;
+        struct input in = {.len = 0};
+        add_number(&in, i / (KINDS * DAMAGES * MARKS) * 2, 1);
+        add_number(&in, i, 1);
+        add_number(&in, marks, 1);
+        add_number(&in, 3, 1);
+        for (unsigned k = 0; k < 3; k++) {
+            add_number(&in, kind + k, 1);
+            add_number(&in, 100 * k + 8 * kind, 2);
+            add_number(&in, 20 * k + 1, 2);
+        }
+        add_number(&in, place > 0, 1);
+        if (place > 0) {
+            add_number(&in, places[place], 2);
+            add_number(&in, 1U << kind, 1);
+        }
+        add_number(&in, i % 7 == 6, 1);
+        add_number(&in, 6400 * kind, 2);
+        add_number(&in, 1, 1);
+        (void)snprintf(name, sizeof(name), "journal-%u", i);
+        emit_input("journal", name, &in);
+    }
+}
+
+/* Each type of disk with some block sizes and ends, and writes in front, over block boundaries, and at the end. */
+static void seeds_of_disks(void)
+{
+    static const uint8_t types[] = {0, 1, 2, 3, 4, 8, 9, 16, 24}, blocks[] = {0, 1, 5, 8, 9};
+    static const uint32_t sizes[] = {0, 1, 4096, 65537, 1 << 20, (8 << 20) + 77};
+    enum { TYPES = sizeof(types), BLOCKS = sizeof(blocks), SIZES = sizeof(sizes) / sizeof(sizes[0]), WRITES = 9 };
+    char name[NAME_SIZE];
+
+    for (unsigned i = 0; i < TYPES * BLOCKS * SIZES; i++) {
+        uint32_t sectors = sizes[i / (TYPES * BLOCKS)];
+        struct input in = {.len = 0};
+        add_number(&in, types[i % TYPES], 1);
+        add_number(&in, blocks[i / TYPES % BLOCKS], 1);
+        add_number(&in, i % 4, 1);
+        add_number(&in, sectors, 4);
+        for (unsigned k = 0; k < WRITES; k++) {
+            static const uint32_t places[WRITES] = {0, 2040, 4095, 8, 0, 70000, 2047, 4096, 1};
+            add_number(&in, k == 2 ? 3 : k == 4 ? 1 : k == 6 ? 4 + i % 2 : k == 8 ? 5 : 0, 1);
+            add_number(&in, k == 5 && sectors > 9 ? sectors - 9 : places[k], 4);
+            add_number(&in, k % 3 == 0 ? 200 : 8, 1);
+            add_number(&in, 17 * k + i, 1);
+        }
+        (void)snprintf(name, sizeof(name), "disk-%u", i);
+        emit_input("create_write", name, &in);
+    }
+}
+
 /* ---- sweeps: each way of failing at each moment, over a few images ---- */
 
 static void sweep_host(const char *name, const struct scene_images *s)
@@ -580,6 +657,8 @@ int main(int argc, char **argv)
     seeds_of_cases();
     seeds_of_texts();
     seeds_of_arguments();
+    seeds_of_journals();
+    seeds_of_disks();
     sweeps();
     for (int i = 2; i < argc; i++)
         seeds_of_image(argv[i], (unsigned)i);

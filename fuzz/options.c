@@ -7,5 +7,5 @@ const char *__asan_default_options(void);
 
 __attribute__((visibility("default"))) const char *__asan_default_options(void)
 {
-    return "quarantine_size_mb=2:malloc_context_size=4:max_malloc_fill_size=0";
+    return "quarantine_size_mb=2:malloc_context_size=4:max_malloc_fill_size=0:allocator_release_to_os_interval_ms=-1";
 }

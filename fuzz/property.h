@@ -41,6 +41,14 @@ property_failed(const char *file, int line, const char *what, const char *format
     abort();
 }
 
+/* The driver that replays inputs defines this; engines do not. What costs an engine too much is for the replay. */
+extern const char property_replays __attribute__((weak));
+
+__attribute__((unused)) static inline bool is_replay(void)
+{
+    return &property_replays != NULL;
+}
+
 /* Results that nothing asserts on go here, or the optimiser removes what made them. */
 static volatile uint64_t property_sink_value __attribute__((unused));
 
