@@ -118,6 +118,25 @@ static const struct img_block apart[] = {{.block = 0, .state = 6, .off = 4 << 20
                                          {.block = 1, .state = 6, .off = 16 << 20}};
 static const struct img_params with_room = {.states = "", .blocks = apart, .block_count = 2};
 
+/* Behind the last whole MiB lie 1 KiB that begin as a header does, and then the file ends. */
+static void header_cut_by_the_end_of_the_file(void **state)
+{
+    uint8_t bytes[1024];
+    (void)state;
+    struct img *img = img_create(NULL);
+    uint64_t off = img->size;
+    img_read(img, 0x10000, bytes, sizeof(bytes));
+    img_resize(img, off + sizeof(bytes));
+    img_write(img, off, bytes, sizeof(bytes));
+
+    struct carved *o = carve_image(img);
+    const struct carve_item *i = must_find(o, CARVE_HEADER, off);
+    assert_int_equal(i->len, sizeof(bytes));
+    assert_int_equal(must_find(o, CARVE_HEADER, 0x10000)->len, HEADER_LEN);
+    done(o);
+    img_free(img);
+}
+
 static void lost_headers_and_tables(void **state)
 {
     uint8_t bytes[HEADER_LEN], *table = malloc(REGION_TABLE_LEN);
@@ -667,6 +686,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(healthy_image_in_use),
+        cmocka_unit_test(header_cut_by_the_end_of_the_file),
         cmocka_unit_test(lost_headers_and_tables),
         cmocka_unit_test(lost_metadata),
         cmocka_unit_test(model_without_header_section),

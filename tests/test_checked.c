@@ -111,7 +111,26 @@ static void first_nonzero_byte_at_any_place(void **state)
             assert_false(span_is_zero(s));
             for (size_t from = 0; from <= s.len + 1; from++)
                 assert_int_equal(span_find_nonzero(s, from), from <= at - start ? at - start : s.len);
+            for (size_t from = 0; from <= s.len; from++)
+                assert_int_equal(span_count_nonzero(s, from), from <= at - start);
             buf[at] = 0;
+        }
+    }
+}
+
+static void nonzero_bytes_of_any_value(void **state)
+{
+    (void)state;
+    uint8_t buf[40];
+
+    for (unsigned value = 0; value < 256; value++) {
+        for (size_t i = 0; i < sizeof(buf); i++)
+            buf[i] = i % 3 == 0 ? 0 : (uint8_t)value;
+        for (size_t len = 0; len <= sizeof(buf); len++) {
+            size_t want = 0;
+            for (size_t i = 0; i < len; i++)
+                want += buf[i] != 0;
+            assert_int_equal(span_count_nonzero(span_of(buf, len), 0), want);
         }
     }
 }
@@ -141,6 +160,7 @@ int main(void)
         cmocka_unit_test(ranges_at_their_edges),
         cmocka_unit_test(spans_only_narrow),
         cmocka_unit_test(first_nonzero_byte_at_any_place),
+        cmocka_unit_test(nonzero_bytes_of_any_value),
         cmocka_unit_test(little_endian_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,6 +182,15 @@ def make_reports(folder):
         if code not in (0, 1, 3):
             raise RuntimeError(f"vhdxray check -f html {name}: exit {code}")
         pages.append((name, page))
+    lines = os.path.join(folder, "all.jsonl")
+    subprocess.run([VHDXRAY, "check", "-f", "jsonl", "-o", lines, *[n + ".vhdx" for n in names], "missing.vhdx"], cwd=folder,
+                   capture_output=True, timeout=60)
+    with open(lines, "ab") as f:
+        f.write(b"<b>no report</b>\n")
+    page = os.path.join(folder, "summary.html")
+    if subprocess.run([VHDXRAY, "summarize", "-f", "html", "-o", page, lines], capture_output=True, timeout=60).returncode != 3:
+        raise RuntimeError("vhdxray summarize -f html")
+    pages.append(("summary", page))
     return pages
 
 

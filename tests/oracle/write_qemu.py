@@ -479,6 +479,8 @@ def main():
         tally.note("entries", list(pool.map(killed_after, range(1, 7))))
         killed(pool, qemu_killed, 8, 90, "qemu killed", tally)
         killed(pool, ours_killed, 8, 90, "ours killed", tally)
+    print("figure ping-pong with qemu: %d rounds over %d images, each side reads what the other wrote" %
+          (images * ROUNDS_OF_IMAGE, images))
     print("%d passed, %d failed" % (tally.passed, tally.failed))
     return tally.failed != 0
 
