@@ -487,5 +487,5 @@ i.save("both.vhdx")'
         expect 0 "vhdxray $c:"
     done
     vx --help
-    expect 0 "create   OUT" "write    FILE" "replay   FILE"
+    expect 0 "create    OUT" "write     FILE" "replay    FILE"
 }
