@@ -45,6 +45,13 @@ static bool has_log_guid(const struct image *img)
     return h != NULL && !guid_is_nil(&h->log_guid) && h->log_len > 0;
 }
 
+static bool has_any_log_guid(const struct image *img)
+{
+    const struct header *h = image_header(img);
+
+    return h != NULL && !guid_is_nil(&h->log_guid);
+}
+
 static bool is_outside(const struct image *img, uint64_t off, uint64_t len)
 {
     return off > img->file_size || len > img->file_size - off;
@@ -74,6 +81,13 @@ static bool has_empty_bat(const struct image *img)
     return img->main->bat_region.found && img->main->bat_region.len == 0;
 }
 
+static bool has_empty_region(const struct image *img)
+{
+    const struct view *v = img->main;
+
+    return has_empty_bat(img) || (v->metadata_region.found && v->metadata_region.len == 0);
+}
+
 static bool has_odd_size(const struct image *img)
 {
     const struct metadata *m = &img->main->metadata;
@@ -90,6 +104,32 @@ static bool has_empty_item(const struct image *img)
             return true;
     }
     return false;
+}
+
+/* Sizes of which no chunk can be made: it divides by how many blocks a chunk has. */
+static bool has_no_chunk(const struct image *img)
+{
+    enum { SECTORS_SHIFT = 23 }; /* of a chunk, [MS-VHDX] 2.5 */
+    const struct metadata *m = &img->main->metadata;
+
+    if (!m->have_file_parameters || !m->have_logical_sector_size)
+        return false;
+    return m->file_parameters.block_size == 0 ||
+           (uint64_t)m->logical_sector_size << SECTORS_SHIFT <
+               m->file_parameters.block_size;
+}
+
+/* What is read at once, and not as far as it is there. */
+static bool has_table_behind_the_end(const struct image *img)
+{
+    const struct view *v = img->main;
+    const struct metadata *m = &v->metadata;
+
+    if (v->metadata_region.found && is_outside(img, v->metadata_region.off, METADATA_TABLE_HEADER_LEN))
+        return true;
+    if (!v->bat_region.found || v->geometry_absence != ABSENT_NOT)
+        return m->truncated_table;
+    return m->truncated_table || is_outside(img, v->bat_region.off, v->geometry.entries * BAT_ENTRY_LEN);
 }
 
 static bool has_regions_in_log_only(const struct image *img)
@@ -110,6 +150,11 @@ static const struct habit {
     {PEER_7ZIP, ends_early,
      "opens no image whose file ends before the log, the BAT region or the metadata region does"},
     {PEER_7ZIP, has_odd_size, "opens no disk whose size is not a multiple of 4096 bytes"},
+    {PEER_VIRTUALBOX, is_differencing, "opens no differencing disk"},
+    {PEER_VIRTUALBOX, has_any_log_guid, "opens no image whose header names a log to replay"},
+    {PEER_VIRTUALBOX, has_empty_region, "opens no image whose BAT or metadata region is empty"},
+    {PEER_VIRTUALBOX, has_no_chunk, "computes with block and sector sizes that are no sizes"},
+    {PEER_VIRTUALBOX, has_table_behind_the_end, "opens no image whose file ends inside the metadata table or the BAT"},
     {PEER_LIBVHDI, has_empty_item, "opens no image with a metadata item that is empty or lies inside the table"},
     {PEER_LIBVHDI, has_regions_in_log_only, "replays no log, and none of the region tables is valid without"},
 };

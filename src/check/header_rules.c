@@ -125,7 +125,7 @@ static void version_is_1(struct probe *p, const struct subject *s)
     /* QEMU takes such a header for invalid and falls back to the other one. */
     const struct header_slot *other = &s->image->headers[1 - s->slot];
     if (!other->valid || other->h.version != 1)
-        finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP);
+        finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP | PEER_VIRTUALBOX);
 }
 
 static void log_version_is_0(struct probe *p, const struct subject *s)
@@ -396,7 +396,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_IMAGE,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP | PEER_VIRTUALBOX,
         .spec = "2.2.2",
         .title = "no valid header",
         .why =
@@ -427,7 +427,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_HEADER,
         .needs = NEED_HEADER,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
+        .stops = PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP | PEER_VIRTUALBOX,
         .spec = "2.2.2",
         .title = "current header has an unknown version",
         .why = "A program that does not know the version must not open the file. No other version than 1 was ever "

@@ -45,7 +45,10 @@ static void item_there(struct probe *p, const struct subject *s, enum known_guid
                              "metadata item %s is %" PRIu32 " bytes long, too short", known_guid_name(which), len);
     finding_expected(p, f, "%" PRIu32 " bytes", min_len);
     finding_actual(p, f, "%" PRIu32 " bytes", len);
-    finding_stops(f, PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP); /* QEMU reads on behind its end */
+    unsigned stops = PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP; /* QEMU reads on behind its end */
+    if (which != KNOWN_ITEM_PHYSICAL_SECTOR_SIZE && which != KNOWN_ITEM_VIRTUAL_DISK_ID)
+        stops |= PEER_VIRTUALBOX; /* it reads no others */
+    finding_stops(f, stops);
 }
 
 static void file_parameters_there(struct probe *p, const struct subject *s)
@@ -100,7 +103,7 @@ static void creation_finished(struct probe *p, const struct subject *s)
              item->entry);
     finding_expected(p, f, "no such item");
     if (metadata_item_entry(v, KNOWN_ITEM_INCOMPLETE_FILE)->flags & METADATA_FLAG_IS_REQUIRED)
-        finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_7ZIP);
+        finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_7ZIP | PEER_VIRTUALBOX);
 }
 
 static void stop_if_required(struct finding *f, const struct view *v, enum known_guid which)
@@ -292,7 +295,7 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP | PEER_VIRTUALBOX,
         .spec = "2.6.2.1",
         .title = "item File Parameters is missing or too short",
         .why = "They hold the block size and the type of the disk. The entry was damaged or removed.",
@@ -306,7 +309,7 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP | PEER_VIRTUALBOX,
         .spec = "2.6.2.2",
         .title = "item Virtual Disk Size is missing or too short",
         .why = "Without it nobody knows where the disk ends. The entry was damaged or removed.",
@@ -321,7 +324,7 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP | PEER_VIRTUALBOX,
         .spec = "2.6.2.4",
         .title = "item Logical Sector Size is missing or too short",
         .why = "The sector size decides how BAT entries and bitmaps interleave. The entry was damaged or removed.",
@@ -449,7 +452,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP | PEER_LIBVHDI,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP | PEER_LIBVHDI | PEER_VIRTUALBOX,
         .spec = "impl",
         .title = "virtual disk size is 0",
         .why = "A disk without a sector holds nothing; programs that subtract one from the number of blocks run wild.",
@@ -462,7 +465,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP | PEER_VIRTUALBOX,
         .spec = "2.6.2.2",
         .title = "virtual disk size is more than 64 TiB",
         .why = "The format ends at 64 TiB. Larger sizes make programs with 32-bit block numbers show a smaller disk.",

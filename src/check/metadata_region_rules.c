@@ -216,6 +216,8 @@ static void fixed_items_not_longer(struct probe *p, const struct subject *s)
                                  known_guid_name(fixed[i].which), len, fixed[i].len);
         finding_expected(p, f, "%" PRIu32 " bytes", fixed[i].len);
         finding_actual(p, f, "%" PRIu32 " bytes", len);
+        if (fixed[i].which != KNOWN_ITEM_PHYSICAL_SECTOR_SIZE && fixed[i].which != KNOWN_ITEM_VIRTUAL_DISK_ID)
+            finding_stops(f, PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP | PEER_VIRTUALBOX); /* which reads no others */
     }
 }
 
@@ -245,7 +247,7 @@ static const struct rule rules[] = {
         .needs = NEED_METADATA,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_7ZIP,
+        .stops = PEER_QEMU | PEER_7ZIP | PEER_VIRTUALBOX,
         .spec = "2.6.2.6",
         .title = "parent locator in a disk without parent",
         .why = "The HasParent bit was lost, or a child was turned into a whole disk and its locator left behind.",

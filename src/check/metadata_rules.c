@@ -187,6 +187,8 @@ static void standard_item_is_required(struct probe *p, const struct subject *s)
                              name_of(p, s->item), s->item->flags);
     finding_expected(p, f, "0x%08" PRIx32, s->item->flags | METADATA_FLAG_IS_REQUIRED);
     finding_actual(p, f, "0x%08" PRIx32, s->item->flags);
+    if (metadata_item_kind(&s->item->item_id) == KNOWN_ITEM_PHYSICAL_SECTOR_SIZE)
+        finding_stops(f, 0); /* VirtualBox knows of images in which it is not */
 }
 
 static void virtual_disk_bit_is_right(struct probe *p, const struct subject *s)
@@ -214,6 +216,8 @@ static void system_item_is_not_user(struct probe *p, const struct subject *s)
                              name_of(p, s->item));
     finding_expected(p, f, "IsUser clear");
     finding_actual(p, f, "0x%08" PRIx32, s->item->flags);
+    if (metadata_item_kind(&s->item->item_id) > KNOWN_ITEM_PARENT_LOCATOR)
+        finding_stops(f, PEER_QEMU | PEER_7ZIP | PEER_LIBVHDI); /* VirtualBox knows the standard ones alone */
 }
 
 /* ---- VHDX-META-005, -011: entries against one another ---- */
@@ -431,7 +435,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .needs = NEED_REGIONS,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP | PEER_VIRTUALBOX,
         .spec = "2.6.1.1",
         .title = "metadata table has no signature",
         .why = "The metadata region does not hold a metadata table: it was overwritten, the region table points to "
@@ -445,7 +449,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .needs = NEED_METADATA,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP | PEER_VIRTUALBOX,
         .spec = "2.6.1.1",
         .title = "metadata table has more entries than fit into it",
         .why = "64 KiB hold 2047 entries. A program that believes a higher count reads item bytes as entries.",
@@ -577,7 +581,7 @@ static const struct rule rules[] = {
         .id = "VHDX-META-012",
         .scope = SCOPE_METADATA_ENTRY,
         .severity = SEVERITY_WARNING,
-        .stops = PEER_HYPERV | PEER_7ZIP,
+        .stops = PEER_HYPERV | PEER_7ZIP | PEER_VIRTUALBOX,
         .spec = "impl",
         .title = "user item is marked as required",
         .why =
@@ -618,7 +622,7 @@ static const struct rule rules[] = {
         .id = "VHDX-META-015",
         .scope = SCOPE_METADATA_ENTRY,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_7ZIP | PEER_VIRTUALBOX,
         .spec = "2.6.1.2",
         .title = "unknown metadata item must be understood to open the file",
         .why = "IsRequired tells a program that it would read the disk wrongly without knowing this item. A later "
@@ -644,6 +648,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_METADATA_ENTRY,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
+        .stops = PEER_VIRTUALBOX,
         .spec = "2.6.2",
         .title = "standard metadata item is not marked as required",
         .why = "All items of the specification carry IsRequired. Early images lack it on the physical sector size; "
@@ -657,7 +662,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_METADATA_ENTRY,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
-        .stops = PEER_HYPERV,
+        .stops = PEER_HYPERV | PEER_VIRTUALBOX,
         .spec = "2.6.2",
         .title = "wrong IsVirtualDisk bit of a standard metadata item",
         .why =
@@ -671,7 +676,7 @@ static const struct rule rules[] = {
         .id = "VHDX-META-019",
         .scope = SCOPE_METADATA_ENTRY,
         .severity = SEVERITY_WARNING,
-        .stops = PEER_7ZIP | PEER_QEMU | PEER_LIBVHDI,
+        .stops = PEER_7ZIP | PEER_QEMU | PEER_LIBVHDI | PEER_VIRTUALBOX,
         .spec = "2.6.2",
         .title = "id of a system item is used for a user item",
         .why = "ItemId and IsUser together name an item, so this is another one than the system item. Programs that "

@@ -143,7 +143,7 @@ static void copies_agree_on_regions(struct probe *p, const struct subject *s)
         finding_actual(p, f, "%s", place_text(p, a));
         finding_related(p, f, STRUCTURE_REGION_TABLE, 2, REGION_TABLE_OFF[1] + (b ? region_entry_off(j) : 0));
         if (!a)
-            finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_7ZIP | PEER_LIBVHDI);
+            finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_7ZIP | PEER_LIBVHDI | PEER_VIRTUALBOX);
     }
 }
 
@@ -156,7 +156,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .severity = SEVERITY_ERROR,
         .repair = REPAIR_CONSENT,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP | PEER_VIRTUALBOX,
         .spec = "2.2.3.1",
         .title = "no valid region table",
         .why = "The region table says where BAT and metadata lie. Two copies exist and both fail their signature or "
@@ -171,7 +171,7 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .severity = SEVERITY_WARNING,
         .repair = REPAIR_AUTOMATIC,
-        .stops = PEER_QEMU | PEER_LIBVHDI | PEER_7ZIP,
+        .stops = PEER_QEMU | PEER_LIBVHDI | PEER_7ZIP | PEER_VIRTUALBOX,
         .spec = "2.2.3",
         .title = "region table copy 1 is not valid",
         .why = "Both copies are normally identical. Copy 2 serves here, but many programs only ever look at copy 1 "
@@ -197,7 +197,7 @@ static const struct rule rules[] = {
         .id = "VHDX-RGN-004",
         .scope = SCOPE_REGION_TABLE,
         .severity = SEVERITY_ERROR,
-        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP,
+        .stops = PEER_QEMU | PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP | PEER_VIRTUALBOX,
         .spec = "2.2.3.1",
         .title = "region table has more entries than fit into it",
         .why = "64 KiB hold 2047 entries. A program that believes a higher count reads behind its buffer; the count "

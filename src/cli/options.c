@@ -27,7 +27,7 @@ static const struct option options[] = {
     {OPT_OFFSET, 0, "offset", "N", "first byte of the guest's disk (0)"},
     {OPT_LENGTH, 0, "length", "N", "number of bytes (up to the end of the disk)"},
     {OPT_SALVAGE, 0, "salvage", NULL, "go on over what cannot be read: zeros stand for it, and it is listed"},
-    {OPT_FORCE, 0, "force", NULL, "replace OUT if it exists"},
+    {OPT_FORCE, 0, "force", NULL, "replace the output if it exists"},
     {OPT_APPLY, 0, "apply", NULL, "do it, in FILE itself; FILE.vhdxray-journal takes the old bytes"},
     {OPT_COPY, 0, "copy", "NEW", "do it in a copy; FILE is only read"},
     {OPT_CONSENT, 0, "consent", "RULE[,RULE...]",
