@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 
+#include "base/checked.h"
 #include "check/rule.h"
 
 /* "BAT entry 512 (payload block 508, file offset 0x301000)"; for the format and its arguments. */
@@ -49,6 +50,13 @@ static inline bool bat_is_live(const struct subject *s)
     unsigned state = bat_entry_state(s->note->raw);
     return (bat_is_payload(s->note) && (state == PAYLOAD_FULLY_PRESENT || state == PAYLOAD_PARTIALLY_PRESENT)) ||
            (bat_is_bitmap(s) && state == BITMAP_PRESENT);
+}
+
+/* openvmm, by whose rules Hyper-V is judged, counts the last MiB of the file as whole. */
+static inline bool bat_ends_in_last_mib(const struct view *v, uint64_t end)
+{
+    uint64_t size = 0;
+    return u64_align_up(v->src->size, MIB, &size) && end <= size;
 }
 
 static inline void finding_guest_of(struct finding *f, const struct bat_note *n)

@@ -76,6 +76,8 @@ static void block_over_region(struct probe *p, const struct subject *s)
                   phrase_owner(probe_arena(p), s->view, e));
     if (s->view->bat_region.found && e->start == s->view->bat_region.off)
         finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_7ZIP); /* 7-Zip looks at this region alone */
+    else if (!s->view->metadata_region.found || e->start != s->view->metadata_region.off)
+        finding_is_no_matter_to(f, PEER_HYPERV); /* openvmm keeps no place free for regions it does not know */
 }
 
 static void blocks_share_place(struct probe *p, const struct subject *s)
@@ -176,6 +178,9 @@ static void anchor_is_wrong(struct probe *p, const struct subject *s)
     finding_expected(p, f, "0, or a place inside the file that nothing else uses");
     finding_actual(p, f, "0x%" PRIx64, bat_entry_off(n->raw));
     finding_guest_of(f, n);
+    if ((n->facts & ANCHOR_FACTS) == BAT_FACT_PAST_EOF &&
+        bat_ends_in_last_mib(s->view, bat_entry_off(n->raw) + s->view->geometry.block_size))
+        finding_is_no_matter_to(f, PEER_HYPERV);
     if (!past && n->other.kind >= OWNER_BITMAP)
         finding_related(p, f, STRUCTURE_BAT, (int64_t)n->other.ref, bat_index_off(s->view, n->other.ref));
 }

@@ -95,6 +95,23 @@ static void state_needs_parent(struct probe *p, const struct subject *s)
     finding_guest_of(f, n);
 }
 
+/* openvmm knows all states that payload has, takes 7 for 6, and asks for a bitmap where a block is partial. */
+static bool openvmm_refuses_bitmap(const struct view *v, uint64_t raw)
+{
+    unsigned state = bat_entry_state(raw);
+    uint64_t off = bat_entry_off(raw);
+
+    if (!v->geometry.differencing)
+        return false;
+    if (state == PAYLOAD_PARTIALLY_PRESENT)
+        return off != 0 &&
+               (!range_in(off, BITMAP_BLOCK_LEN, HOST_OFFSET_MAX) || !bat_ends_in_last_mib(v, off + BITMAP_BLOCK_LEN) ||
+                layout_map_fixed_at(v->layout, off, BITMAP_BLOCK_LEN) != NULL ||
+                layout_map_payload_at(v->layout, off, BITMAP_BLOCK_LEN));
+    return state == PAYLOAD_RESERVED_4 || state == PAYLOAD_RESERVED_5 || v->survey == NULL ||
+           v->survey->states[PAYLOAD_PARTIALLY_PRESENT] > 0;
+}
+
 static void bitmap_state_reserved(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
@@ -108,6 +125,8 @@ static void bitmap_state_reserved(struct probe *p, const struct subject *s)
                                 BAT_ENTRY_ARGS(n), n->raw, state, expected);
     finding_expected(p, f, "%s", expected);
     finding_actual(p, f, "%u", state);
+    if (!openvmm_refuses_bitmap(s->view, n->raw))
+        finding_is_no_matter_to(f, PEER_HYPERV);
     if (harmless) {
         finding_quirk(f, "qemu");
         finding_stops(f, PEER_7ZIP);
@@ -153,6 +172,8 @@ static void reserved_bits(struct probe *p, const struct subject *s)
     finding_expected(p, f, "0");
     finding_actual(p, f, "0x%" PRIx64, bat_entry_reserved(n->raw));
     finding_guest_of(f, n);
+    if (bat_is_idle_bitmap(s))
+        finding_is_no_matter_to(f, PEER_HYPERV);
 }
 
 static void offset_zero(struct probe *p, const struct subject *s)
@@ -172,8 +193,10 @@ static void offset_zero(struct probe *p, const struct subject *s)
         finding_stops(f, PEER_7ZIP | PEER_QEMU);
 }
 
+/* Hyper-V does not open images with ZERO at a place; openvmm, by whose rules it is judged else, none with a far one. */
 static void offset_idle(struct probe *p, const struct subject *s)
 {
+    const uint64_t far = (uint64_t)1 << 48; /* FileOffsetMB 2^28 */
     const struct bat_note *n = s->note;
     unsigned state = bat_entry_state(n->raw);
     if (bat_is_unused(n) || bat_entry_off(n->raw) == 0 ||
@@ -185,6 +208,8 @@ static void offset_idle(struct probe *p, const struct subject *s)
     finding_expected(p, f, "FileOffsetMB 0");
     finding_actual(p, f, "0x%" PRIx64, bat_entry_off(n->raw));
     finding_guest_of(f, n);
+    if (state == PAYLOAD_ZERO || (!bat_is_idle_bitmap(s) && bat_entry_off(n->raw) >= far))
+        finding_stops(f, PEER_HYPERV);
 }
 
 static void offset_wraps(struct probe *p, const struct subject *s)
@@ -217,6 +242,8 @@ static void block_cut(struct probe *p, const struct subject *s)
     finding_guest_of(f, n);
     if (s->view->type == DISK_FIXED)
         finding_quirk(f, "qemu");
+    if (bat_ends_in_last_mib(s->view, end))
+        finding_is_no_matter_to(f, PEER_HYPERV);
 }
 
 static void block_past_end(struct probe *p, const struct subject *s)
@@ -243,6 +270,8 @@ static void block_past_end(struct probe *p, const struct subject *s)
     /* QEMU looks at state 6 only and rounds the size of the file up to a sector. */
     if (bat_entry_state(n->raw) == PAYLOAD_PARTIALLY_PRESENT || n->missing < 512)
         finding_stops(f, PEER_HYPERV | PEER_7ZIP);
+    if (bat_ends_in_last_mib(s->view, n->off + n->len))
+        finding_is_no_matter_to(f, PEER_HYPERV);
 }
 
 /* Kept for its id: an offset below 1 MiB is offset 0, because the field counts MiB. */

@@ -423,7 +423,6 @@ static const struct rule rules[] = {
         .scope = SCOPE_VIEW,
         .needs = NEED_LAYOUT,
         .severity = SEVERITY_WARNING,
-        .stops = PEER_HYPERV,
         .spec = "2.5.1",
         .title = "file ends before its highest structure or block",
         .why =

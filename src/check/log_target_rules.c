@@ -49,6 +49,10 @@ static void target_faults(struct probe *p, const struct image *img, enum replay_
                          : kind == REPLAY_FAULT_BEYOND ? "an end inside the file or LastFileOffset"
                                                        : "region tables, metadata, BAT or sector bitmaps");
         finding_actual(p, f, "0x%" PRIx64, x->off);
+        if (kind == REPLAY_FAULT_BEYOND && !range_in(x->off, x->len, HOST_OFFSET_MAX))
+            finding_stops(f, PEER_HYPERV); /* openvmm replays it and fails there */
+        if (kind != REPLAY_FAULT_BEYOND && x->entry != img->log.active_first)
+            finding_is_no_matter_to(f, PEER_HYPERV); /* openvmm replays what is before the entry */
     }
     for (; listed < r->fault_totals[kind]; listed++)
         fail(p, at_log(img), "one more descriptor of the sequence writes %s%s", is_past_an_end(kind) ? "" : "over ",

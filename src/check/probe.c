@@ -108,6 +108,12 @@ void finding_stops(struct finding *f, unsigned peers)
         f->stops = peers;
 }
 
+void finding_is_no_matter_to(struct finding *f, unsigned peers)
+{
+    if (f)
+        f->stops &= ~peers;
+}
+
 void finding_related(struct probe *p, struct finding *f, enum structure structure, int64_t index, uint64_t off)
 {
     if (!f)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Asks QEMU, 7-Zip and libvhdi which images of the case table they open, and compares with the forecast of the report.
-VirtualBox is not in Debian: virtualbox.py says what its driver asks of the bytes.
+VirtualBox and Hyper-V are not in Debian: virtualbox.py says what the driver of the one asks of the bytes, openvmm.py what
+the rules are by which the other is judged.
 
     forecast.py        with $VHDXRAY (default build/release/vhdxray) and build/release/tests/write_cases
 
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 
+import openvmm
 import virtualbox
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -34,6 +36,9 @@ EXPLAINED = {
     ("libvhdi", "item-wraps-32-bits"): "it computes the item's place in 32 bits and then misses it",
     ("7zip", "hdr-log-wraps"): "it computes the end of the log in 64 bits and sees it inside the file",
     ("7zip", "rgn-on-metadata"): "an unknown optional region is over the metadata: it skips unknown regions",
+    ("hyperv", "zero-with-a-place"): "openvmm opens it; Hyper-V itself does not, as QEMU found out in 2015",
+    ("hyperv", "sequence-number-0"): "openvmm takes an entry with the number 0, which [MS-VHDX] 2.3.1.1 forbids",
+    ("hyperv", "log-of-sequence-0"): "openvmm takes an entry with the number 0, which [MS-VHDX] 2.3.1.1 forbids",
     ("virtualbox", "meta-item-twice"): "it takes the second of two items, here one that cannot be",
     ("virtualbox", "bat-and-metadata-identical"): "it takes bytes of the metadata for BAT entries",
     ("7zip", "rgn-past-end"): "an unknown optional region ends behind the file: it reads all regions of the table",
@@ -56,14 +61,15 @@ def ask(path, work):
         "7zip": run("7zz", "l", "-tvhdx", path),
         "libvhdi": run("vhdiinfo", path),
     }
-    opens, why = virtualbox.opens(path)
-    answers["virtualbox"] = (0 if opens else 1, why)
+    for program, model in ("virtualbox", virtualbox), ("hyperv", openvmm):
+        opens, why = model.opens(path)
+        answers[program] = (0 if opens else 1, why)
     os.unlink(copy)
     return answers
 
 
 def main():
-    counts = {p: [0, 0] for p in ("qemu", "7zip", "libvhdi", "virtualbox")}
+    counts = {p: [0, 0] for p in ("qemu", "hyperv", "virtualbox", "7zip", "libvhdi")}
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="vhdxray-test-") as work:
         cases = os.path.join(work, "cases")
