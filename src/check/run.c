@@ -549,12 +549,13 @@ static void finish(struct driver *d, struct pass *pass)
         res->verdict = VERDICT_CLEAN;
 }
 
-/* I/O errors the model met while it was built. */
+/* I/O errors the model met while it was built. What the parents are worth is part of the answer. */
 static void collect_io_errors(struct driver *d)
 {
     const struct image *img = d->img;
     if (img->file_id_absence == ABSENT_IO || img->headers[0].io_error || img->headers[1].io_error ||
-        img->log.io_error || img->replay.io_error || img->main->io_error || img->stored->io_error)
+        img->headers[0].slot_unread || img->headers[1].slot_unread || img->log.io_error || img->replay.io_error ||
+        img->main->io_error || img->stored->io_error || (img->parent && img->parent->unread))
         d->probe.result->io_error = true;
 }
 
@@ -663,6 +664,7 @@ enum status check_run(struct image *img, const struct check_options *options, vo
         link->errors = parent->counts[SEVERITY_ERROR];
         link->warnings = parent->counts[SEVERITY_WARNING];
         link->verdict = verdict_name(parent->verdict);
+        link->unread = link->unread || parent->io_error;
     }
     return check_one(img, options, restat, ret);
 }

@@ -82,8 +82,12 @@ static bool is_reserved_name(const char *name, size_t len)
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
         if (n == strlen(plain[i]) && strncasecmp(name, plain[i], n) == 0)
             return true;
-    return n == 4 && (strncasecmp(name, "COM", 3) == 0 || strncasecmp(name, "LPT", 3) == 0) && name[3] >= '0' &&
-           name[3] <= '9';
+    if (n < 4 || (strncasecmp(name, "COM", 3) != 0 && strncasecmp(name, "LPT", 3) != 0))
+        return false;
+    if (n == 4)
+        return name[3] >= '0' && name[3] <= '9';
+    /* The superscript digits of ISO 8859-1 are digits, too. */
+    return n == 5 && name[3] == '\xc2' && (name[4] == '\xb9' || name[4] == '\xb2' || name[4] == '\xb3');
 }
 
 static void look_at_components(struct win_path *w, struct cursor c)

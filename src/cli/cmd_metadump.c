@@ -182,8 +182,10 @@ static int write_copy(struct job *j)
     image_look_again(j->session.image);
     if (j->session.image->host.changed)
         return refuse(j, EXIT_IMPOSSIBLE, j->session.path, "was written to while it was copied");
-    if (file_stat(j->out->source, &info) == STATUS_OK)
-        j->report.allocated = info.allocated_bytes;
+    st = file_stat(j->out->source, &info);
+    if (st != STATUS_OK)
+        return refuse(j, exit_of_status(st), j->file.name, "cannot be asked for what it takes");
+    j->report.allocated = info.allocated_bytes;
     return EXIT_OK;
 }
 

@@ -15,6 +15,10 @@ enum { WINDOW_LEN = 128 * 1024 };
 /* And of the first one, and of the first one behind a hole: many tables hold a few entries at their start. */
 enum { FIRST_LEN = 1024 };
 
+/* Windows grow to this as long as there is nothing in them: the room behind a small table is read with little memory.
+ */
+enum { ZEROS_LEN = 32 * 1024 };
+
 static uint64_t whole_chunks(const struct geometry *g, uint64_t len)
 {
     uint64_t chunk = g->chunk_ratio + 1; /* at most 32769 entries */
@@ -74,8 +78,8 @@ static enum status skip_holes(struct bat_stream *s)
 }
 
 /*
- * Room for count entries, as windows grow. A table that may need many passes gets a buffer from the start that the arena
- * takes back: what small ones leave behind in every pass would use up its budget.
+ * Room for count entries, as windows grow. A table that may need many passes gets a buffer from the start that the
+ * arena takes back: what small ones leave behind in every pass would use up its budget.
  */
 static enum status reserve(struct bat_stream *s, uint64_t count)
 {
@@ -101,12 +105,12 @@ static enum status read_window(struct bat_stream *s, struct bat_window *ret)
         return st;
     st = source_read(s->view->src, s->view->bat.off + s->next * BAT_ENTRY_LEN, s->buf, (size_t)(count * BAT_ENTRY_LEN));
     if (st != STATUS_OK) {
-        view_note_io_error(s->view);
+        if (st == STATUS_IO) /* else a limit was reached */
+            view_note_io_error(s->view);
         return st;
     }
     *ret = (struct bat_window){.bytes = s->buf, .first = s->next, .count = count};
     s->next += count;
-    s->reach = u64_min(2 * s->reach, s->window_entries);
     return STATUS_OK;
 }
 
@@ -115,13 +119,19 @@ enum status bat_stream_next(struct bat_stream *s, struct bat_window *ret)
     *ret = (struct bat_window){.first = s->end};
     while (s->next < s->end) {
         enum status st = read_window(s, ret);
-        if (st != STATUS_OK || bat_window_find(ret, 0) < ret->count)
+        if (st != STATUS_OK)
             return st;
+        if (bat_window_find(ret, 0) < ret->count) {
+            s->reach = u64_min(2 * s->reach, s->window_entries);
+            return STATUS_OK;
+        }
+        s->reach = u64_min(2 * s->reach, u64_max(s->reach, whole_chunks(&s->view->geometry, ZEROS_LEN)));
         *ret = (struct bat_window){.first = s->end};
         if (s->next < s->end)
             st = skip_holes(s);
         if (st != STATUS_OK) {
-            view_note_io_error(s->view);
+            if (st == STATUS_IO) /* else a limit was reached */
+                view_note_io_error(s->view);
             return st;
         }
     }

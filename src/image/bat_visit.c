@@ -174,7 +174,8 @@ enum status bat_reader_get(struct bat_reader *r, uint64_t index, uint64_t *ret_e
         enum status st = reader_load(r, index);
         if (st != STATUS_OK) {
             r->window_count = 0;
-            view_note_io_error(r->view);
+            if (st == STATUS_IO) /* else a limit was reached */
+                view_note_io_error(r->view);
             return st;
         }
     }

@@ -152,6 +152,7 @@ static enum status attach(struct resolver *r, const char *path, struct source *s
     link->source = source;
     link->path = path;
     link->state = PARENT_FOUND;
+    link->unread = false; /* of files that it might have been */
     compare_linkage(r->child, link);
     return STATUS_OK;
 }
@@ -199,6 +200,8 @@ static enum status peek(struct resolver *r, struct source *source, struct chain_
     enum status st = headers_read(r->arena, source, slots);
     if (st != STATUS_OK)
         return st;
+    for (unsigned i = 0; i < 2; i++)
+        r->link->unread = r->link->unread || slots[i].io_error || slots[i].slot_unread;
     int current = headers_choose(slots, &choice);
     if (current >= 0) {
         c->have_guid = true;

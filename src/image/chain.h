@@ -74,6 +74,7 @@ struct chain_parent {
     bool judged;
     uint64_t errors, warnings;
     const char *verdict;
+    bool unread; /* the host could not read some of the parent, of its parents, or of a file that may be it */
 };
 
 /*

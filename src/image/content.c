@@ -129,12 +129,10 @@ static bool is_raid(struct span s)
     return get32(s, 4096 + 4) == 1 || get32(s, 4) == 1; /* major version, behind the magic at 4096 or 0 */
 }
 
-/* Four entries behind the boot code: flags 0 or 0x80, and those in use have a place and a length. */
+/* Four entries before the boot mark: flags 0 or 0x80, and those in use have a place and a length. */
 static bool is_mbr(struct span s)
 {
     unsigned used = 0;
-    if (!ends_in_boot_mark(s))
-        return false;
     for (uint64_t at = 446; at < 510; at += 16) {
         if (get8(s, at) != 0 && get8(s, at) != 0x80)
             return false;

@@ -107,7 +107,7 @@ struct block_run {
     bool ends;     /* ... unless there can be none */
 };
 
-static void end_run(struct disk_bins *d, const struct geometry *g, struct block_run *run)
+static void end_run(struct disk_bins *d, const struct geometry *g, const struct block_run *run)
 {
     const uint64_t per_bin = d->guest_unit / g->block_size, off = bat_entry_off(run->raw);
     const uint64_t len = run->blocks * g->block_size, end = u64_add_sat(off, len);
@@ -124,7 +124,6 @@ static void end_run(struct disk_bins *d, const struct geometry *g, struct block_
         if (end > d->file_size)
             d->beyond = u64_add_sat(d->beyond, end - u64_max(off, d->file_size));
     }
-    run->blocks = 0;
 }
 
 static void add_entry(struct disk_bins *d, const struct geometry *g, uint64_t raw, uint64_t block,

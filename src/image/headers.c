@@ -29,6 +29,7 @@ static enum status try_other_coverage(struct arena *a, struct source *file, stru
     enum status st = structure_read(a, file, slot->off, len, 0, &whole, &got);
     if (st == STATUS_OK && got == len)
         slot->checksum_of_slot = crc32c_structure_front(whole, len) == slot->h.checksum;
+    slot->slot_unread = st == STATUS_IO;
     return st == STATUS_IO ? STATUS_OK : st;
 }
 

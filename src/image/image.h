@@ -22,6 +22,7 @@ struct header_slot {
     uint64_t off;
     size_t got; /* bytes of it that exist in the file */
     bool io_error;
+    bool slot_unread; /* the rest of the slot could not be read, so checksum_of_slot is not known to be false */
     bool valid;
     struct header h; /* over zero-filled bytes when got is short */
     /* Signature right, checksum wrong, but right for another coverage: the whole 64 KiB slot, the 80 bytes of fields.

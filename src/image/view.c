@@ -97,7 +97,8 @@ static enum status read_region_copy(struct view *v, unsigned which)
         return st;
     if (!region_table_decode_front(bytes, &c->table))
         return STATUS_INTERNAL;
-    c->valid = !c->io_error && region_table_valid(&c->table);
+    /* A copy whose end the file does not have is not there, even when zeros would make its checksum right. */
+    c->valid = !c->io_error && region_table_valid(&c->table) && c->got == REGION_TABLE_LEN;
     if (!c->table.signature_ok)
         c->table.usable_count = 0;
     c->entries = arena_array(v->arena, c->table.usable_count, sizeof(*c->entries));

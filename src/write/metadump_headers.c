@@ -69,9 +69,9 @@ enum status metadump_redact_headers(struct dumper *d)
     }
     /* Each of the pieces alone: replacing must not reach over from one into what was replaced in another. */
     redact_known_guids(&d->redaction, bytes, FILE_ID_LEN);
-    for (int slot = 0; slot < 2; slot++)
-        redact_known_guids(&d->redaction, bytes + HEADER_OFF[slot] + GUIDS_OFF + GUIDS * GUID_LEN,
-                           (size_t)HEADER_SECTION_SLOT_LEN - GUIDS_OFF - GUIDS * GUID_LEN);
+    for (int slot = 0; slot < 2; slot++) /* not in the fields: numbers of them can look like a GUID */
+        redact_known_guids(&d->redaction, bytes + HEADER_OFF[slot] + HEADER_FIELDS_LEN,
+                           (size_t)HEADER_SECTION_SLOT_LEN - HEADER_FIELDS_LEN);
     redact_known_guids(&d->redaction, bytes + REGION_TABLE_OFF[0], (size_t)(HEADER_SECTION_LEN - REGION_TABLE_OFF[0]));
     if (d->redaction.status == STATUS_OK)
         st = metadump_write(d, 0, bytes, len);
