@@ -169,10 +169,35 @@ static void refuse_some(struct planner *p, const struct round *r)
 
 /* ---- rounds ---- */
 
+static enum status parent_memory(const struct planner *p)
+{
+    return p->options->parent != NULL ? arena_status(p->options->parent->arena) : STATUS_OK;
+}
+
+/*
+ * A fixer that cannot read or has no memory may take what it looked for as not there, or lose a text: what came of that
+ * is no plan. What cannot be read of the file as it is was refused in the first round.
+ */
+static enum status round_status(const struct planner *p, const struct round *r, uint64_t failed_before,
+                                enum status parent_before)
+{
+    enum status st = arena_status(r->x.arena);
+
+    if (st == STATUS_OK)
+        st = arena_status(p->plan->arena);
+    if (st == STATUS_OK && parent_before == STATUS_OK)
+        st = parent_memory(p); /* the parent is checked in each round as well */
+    if (st == STATUS_OK && !p->plan->refused && p->plan->base->failed_reads > failed_before)
+        st = STATUS_IO;
+    return st;
+}
+
 /* Checks, mends, and says whether anything was changed. The last round fills the plan's end. */
 static enum status one_round(struct planner *p, bool *ret_more)
 {
     struct plan *plan = p->plan;
+    uint64_t failed_before = plan->base->failed_reads;
+    enum status parent_before = parent_memory(p);
     struct round r;
 
     *ret_more = false;
@@ -196,6 +221,8 @@ static enum status one_round(struct planner *p, bool *ret_more)
         plan->errors_after = r.res->counts[SEVERITY_ERROR];
         st = list_left(p, r.res, r.x.img);
     }
+    if (st == STATUS_OK)
+        st = round_status(p, &r, failed_before, parent_before);
     *ret_more = more;
 out:
     round_close(&r);
@@ -299,8 +326,11 @@ static enum status plan_once(struct arena *a, struct source *base, const char *p
     enum status st = planner_open(&p);
     if (st == STATUS_OK)
         st = one_attempt(&p);
-    while (st == STATUS_OK && (p.again || has_harmed(&p)))
-        st = one_attempt(&p);
+    while (st == STATUS_OK && (p.again || has_harmed(&p))) {
+        st = arena_status(a); /* of what is left out, and why */
+        if (st == STATUS_OK)
+            st = one_attempt(&p);
+    }
     if (st != STATUS_OK) {
         store_close(plan.stage);
         return st;

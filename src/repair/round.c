@@ -39,6 +39,8 @@ enum status round_open(struct planner *p, struct round *ret)
         st = check_run(ret->x.img, &options, NULL, &res);
     if (st == STATUS_OK && res->limited)
         st = STATUS_LIMIT;
+    if (st == STATUS_OK && res->io_error && p->round > 1)
+        st = STATUS_IO; /* in the first round it is refused, with a reason */
     if (st != STATUS_OK)
         return st;
     ret->res = ret->x.found = res;

@@ -36,6 +36,8 @@ enum status trial_check(struct fixing *x, struct trial *t, struct trial_sum *ret
     st = check_run(img, &options, NULL, &res);
     if (st == STATUS_OK && res->limited)
         st = STATUS_LIMIT;
+    if (st == STATUS_OK && res->io_error)
+        st = STATUS_IO; /* what could not be looked at would count as right */
     if (st == STATUS_OK)
         *ret = (struct trial_sum){.verdict = res->verdict, .errors = res->counts[SEVERITY_ERROR]};
     image_close(img);
