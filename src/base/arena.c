@@ -3,7 +3,7 @@
  * Small blocks are cut from chunks and never come back before the arena ends. Large ones (ARENA_LARGE and up) are
  * allocations of their own on a list, so that an array that doubled can give its old half back.
  *
- *   small:  chunk | header | block | header | block | ... | untouched zeros |
+ *   small:  chunk | header | block | header | block | ... | untouched |
  *   large:  list links | header | block
  *
  * The 16-byte header in front of every block tells arena_release() which kind it is. The budget is charged per block,
@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/checked.h"
 
@@ -124,11 +125,10 @@ static struct block *small_block(struct arena *a, size_t size)
 
     if (c == NULL || c->size - c->used < size) {
         size_t room = size > a->next_chunk ? size : a->next_chunk;
-        c = (struct chunk *)calloc(1, sizeof(*c) + room);
+        c = (struct chunk *)malloc(sizeof(*c) + room);
         if (c == NULL)
             return NULL;
-        c->size = room;
-        c->next = a->chunks;
+        *c = (struct chunk){.next = a->chunks, .size = room};
         a->chunks = c;
         ASAN_POISON_MEMORY_REGION(c + 1, room);
         a->next_chunk = 2 * a->next_chunk < CHUNK_MOST ? 2 * a->next_chunk : CHUNK_MOST;
@@ -138,12 +138,24 @@ static struct block *small_block(struct arena *a, size_t size)
     return b;
 }
 
+/* Random accesses to megabytes are mostly misses of address translation; a host without large pages says no. */
+static void advise_huge(uintptr_t start, size_t size)
+{
+    uintptr_t first = (start + ARENA_HUGE - 1) / ARENA_HUGE * ARENA_HUGE,
+              end = (start + size) / ARENA_HUGE * ARENA_HUGE;
+
+    if (first < end)
+        (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+}
+
 static struct block *large_block(struct arena *a, size_t size)
 {
     struct large *l = (struct large *)calloc(1, sizeof(*l) - sizeof(struct block) + size);
 
     if (l == NULL)
         return NULL;
+    if (size >= 2 * (size_t)ARENA_HUGE)
+        advise_huge((uintptr_t)(l + 1), size - sizeof(struct block));
     l->next = a->larges;
     l->link = &a->larges;
     if (l->next != NULL)
@@ -172,6 +184,8 @@ void *arena_alloc(struct arena *a, size_t size)
     b->large = large;
     ASAN_POISON_MEMORY_REGION(b, sizeof(*b));
     a->used += charge;
+    if (!large) /* room of a chunk is zeroed as it is handed out: much of it never is */
+        memset(b + 1, 0, size);
     return b + 1;
 }
 

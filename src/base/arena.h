@@ -31,6 +31,8 @@ char *arena_copy(struct arena *a, const void *ptr, size_t len);
 bool arena_grow(struct arena *a, void **items, uint64_t *cap, uint64_t count, size_t size);
 /* Gives back a block of at least ARENA_LARGE bytes early; others are ignored. */
 enum { ARENA_LARGE = 64 * 1024 };
+/* Blocks of twice this get large pages of the host where they cover one whole, if it has any. */
+enum { ARENA_HUGE = 2 << 20 };
 void arena_release(struct arena *a, void *ptr);
 
 /* Why the last allocation failed: STATUS_LIMIT (budget) or STATUS_NO_MEMORY; STATUS_OK when none failed so far. */

@@ -31,7 +31,12 @@ bool guid_is_nil(const struct guid *g)
 
 int guid_compare(const struct guid *a, const struct guid *b)
 {
-    return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+    for (size_t i = 0; i < sizeof(a->bytes); i += 8) {
+        uint64_t x = __builtin_bswap64(le64(a->bytes + i)), y = __builtin_bswap64(le64(b->bytes + i));
+        if (x != y)
+            return x < y ? -1 : 1;
+    }
+    return 0;
 }
 
 /* True before the byte pairs that a dash precedes: 8-4-4-4-12 digits. */

@@ -1,41 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* Explicit little-endian loads and stores, byte by byte: no alignment, no struct overlay, same on every host. */
+/*
+ * Explicit little-endian loads and stores: no alignment, no struct overlay, same on every host. By way of memcpy() and
+ * not byte by byte: sanitizers then look at one access instead of eight.
+ */
 #ifndef VHDXRAY_BASE_LE_H
 #define VHDXRAY_BASE_LE_H
 
+#include <endian.h>
 #include <stdint.h>
+#include <string.h>
 
 static inline uint16_t le16(const uint8_t *p)
 {
-    return (uint16_t)(p[0] | (uint16_t)(p[1] << 8));
+    uint16_t v;
+
+    memcpy(&v, p, sizeof(v));
+    return le16toh(v);
 }
 
 static inline uint32_t le32(const uint8_t *p)
 {
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    uint32_t v;
+
+    memcpy(&v, p, sizeof(v));
+    return le32toh(v);
 }
 
 static inline uint64_t le64(const uint8_t *p)
 {
-    return (uint64_t)le32(p) | (uint64_t)le32(p + 4) << 32;
+    uint64_t v;
+
+    memcpy(&v, p, sizeof(v));
+    return le64toh(v);
 }
 
 static inline void put_le16(uint8_t *p, uint16_t v)
 {
-    p[0] = (uint8_t)v;
-    p[1] = (uint8_t)(v >> 8);
+    v = htole16(v);
+    memcpy(p, &v, sizeof(v));
 }
 
 static inline void put_le32(uint8_t *p, uint32_t v)
 {
-    put_le16(p, (uint16_t)v);
-    put_le16(p + 2, (uint16_t)(v >> 16));
+    v = htole32(v);
+    memcpy(p, &v, sizeof(v));
 }
 
 static inline void put_le64(uint8_t *p, uint64_t v)
 {
-    put_le32(p, (uint32_t)v);
-    put_le32(p + 4, (uint32_t)(v >> 32));
+    v = htole64(v);
+    memcpy(p, &v, sizeof(v));
 }
 
 #endif

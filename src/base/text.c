@@ -17,21 +17,15 @@ enum { TEXT_FIRST = 64, TEXT_BRIEF = 256 };
 /* Room for len more bytes and the NUL. */
 static bool make_room(struct text *t, size_t len)
 {
-    uint64_t need;
+    uint64_t need = u64_add_sat(u64_add_sat(t->len, len), 1);
     uint64_t cap = t->cap > 0 ? t->cap : TEXT_FIRST;
 
     if (t->failed)
         return false;
-    if (!u64_add(t->len, len, &need) || !u64_add(need, 1, &need)) {
-        t->failed = true;
-        return false;
-    }
     if (t->str != NULL && need <= t->cap)
         return true;
-    while (cap < need) {
-        if (!u64_mul(cap, 2, &cap))
-            cap = need;
-    }
+    while (cap < need)
+        cap = u64_add_sat(cap, cap);
     char *str = (char *)arena_array(t->arena, cap, 1);
     if (str == NULL) {
         t->failed = true;

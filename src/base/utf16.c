@@ -20,12 +20,11 @@ static bool is_low_surrogate(uint32_t u)
     return u >= 0xdc00 && u <= 0xdfff;
 }
 
-/* The code point at unit i of `units`, and how many units it takes. Sets *ret_bad when it is an unpaired surrogate. */
-static size_t utf16_next(const uint8_t *p, size_t i, size_t units, uint32_t *ret, bool *ret_bad)
+/* The same where unit i is a surrogate. */
+static size_t surrogate_next(const uint8_t *p, size_t i, size_t units, uint32_t *ret, bool *ret_bad)
 {
     uint32_t u = le16(p + 2 * i);
 
-    *ret_bad = false;
     if (is_high_surrogate(u) && i + 1 < units) {
         uint32_t low = le16(p + 2 * (i + 1));
         if (is_low_surrogate(low)) {
@@ -33,10 +32,19 @@ static size_t utf16_next(const uint8_t *p, size_t i, size_t units, uint32_t *ret
             return 2;
         }
     }
-    if (is_high_surrogate(u) || is_low_surrogate(u)) {
-        *ret_bad = true;
-        u = REPLACEMENT;
-    }
+    *ret_bad = true;
+    *ret = REPLACEMENT;
+    return 1;
+}
+
+/* The code point at unit i of `units`, and how many units it takes. Sets *ret_bad when it is an unpaired surrogate. */
+static inline size_t utf16_next(const uint8_t *p, size_t i, size_t units, uint32_t *ret, bool *ret_bad)
+{
+    uint32_t u = le16(p + 2 * i);
+
+    *ret_bad = false;
+    if ((u & 0xf800) == 0xd800)
+        return surrogate_next(p, i, units, ret, ret_bad);
     *ret = u;
     return 1;
 }

@@ -246,17 +246,28 @@ static int by_place(const void *a, const void *b)
     return (x->index > y->index) - (x->index < y->index);
 }
 
-static struct ranked *ranked_entries(struct probe *p, const struct view *v, int (*order)(const void *, const void *))
+static bool has_id(const struct view *v, const struct metadata_entry *e)
 {
-    uint32_t n = v->metadata.table.usable_count;
+    (void)v;
+    return !guid_is_nil(&e->item_id); /* each other one is VHDX-META-006 */
+}
+
+/* The entries that matter, sorted; NULL, and none, when memory is gone. */
+static struct ranked *ranked_entries(struct probe *p, const struct view *v,
+                                     bool (*matters)(const struct view *v, const struct metadata_entry *e),
+                                     int (*order)(const void *, const void *), uint32_t *ret_count)
+{
+    uint32_t n = v->metadata.table.usable_count, count = 0;
     struct ranked *list = arena_array(probe_arena(p), (uint64_t)n + 1, sizeof(*list));
     if (!list) {
         probe_status(p, arena_status(probe_arena(p)));
         return NULL;
     }
     for (uint32_t i = 0; i < n; i++)
-        list[i] = (struct ranked){.e = &v->metadata.entries[i], .index = i};
-    qsort(list, n, sizeof(*list), order);
+        if (matters(v, &v->metadata.entries[i]))
+            list[count++] = (struct ranked){.e = &v->metadata.entries[i], .index = i};
+    qsort(list, count, sizeof(*list), order);
+    *ret_count = count;
     return list;
 }
 
@@ -273,15 +284,14 @@ static void relate_entry(struct probe *p, struct finding *f, const struct view *
 static void items_are_unique(struct probe *p, const struct subject *s)
 {
     const struct view *v = s->view;
-    struct ranked *list = ranked_entries(p, v, by_id);
-    for (uint32_t i = 1, first = 0; list && i < v->metadata.table.usable_count; i++) {
+    uint32_t n = 0;
+    struct ranked *list = ranked_entries(p, v, has_id, by_id, &n);
+    for (uint32_t i = 1, first = 0; i < n; i++) {
         const struct metadata_entry *a = list[first].e, *b = list[i].e;
         if (!same_key(a, b)) {
             first = i;
             continue;
         }
-        if (guid_is_nil(&b->item_id))
-            continue; /* each of them is VHDX-META-006 */
         bool equal = a->off == b->off && a->len == b->len && a->flags == b->flags && a->reserved2 == b->reserved2;
         struct finding *f =
             fail(p, at_metadata_slot(v, list[i].index),
@@ -312,12 +322,11 @@ static uint64_t end_of(const struct metadata_entry *e)
 static void items_disjoint(struct probe *p, const struct subject *s)
 {
     const struct view *v = s->view;
-    struct ranked *list = ranked_entries(p, v, by_place);
+    uint32_t n = 0;
+    struct ranked *list = ranked_entries(p, v, metadata_entry_place_ok, by_place, &n);
     const struct ranked *furthest = NULL;
-    for (uint32_t i = 0; list && i < v->metadata.table.usable_count; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         const struct ranked *r = &list[i];
-        if (!metadata_entry_place_ok(v, r->e))
-            continue;
         if (furthest && r->e->off < end_of(furthest->e) && !same_key(r->e, furthest->e)) {
             bool harmless = is_unknown_optional(r->e) && is_unknown_optional(furthest->e);
             struct finding *f =

@@ -74,32 +74,45 @@ static int by_place(const void *a, const void *b)
     return (x->index > y->index) - (x->index < y->index);
 }
 
-/* Entries of the table in use, sorted; NULL when memory is gone. */
-static struct ranked *ranked_entries(struct probe *p, const struct view *v, int (*order)(const void *, const void *))
+static bool has_guid(const struct region_entry *r)
 {
-    uint32_t n = used(v)->table.usable_count;
+    return !guid_is_nil(&r->guid); /* each other one is VHDX-RGN-022 */
+}
+
+static bool has_range(const struct region_entry *r)
+{
+    return r->len > 0 && r->off <= UINT64_MAX - r->len;
+}
+
+/* The entries of the table in use that matter, sorted; NULL, and none, when memory is gone. */
+static struct ranked *ranked_entries(struct probe *p, const struct view *v,
+                                     bool (*matters)(const struct region_entry *r),
+                                     int (*order)(const void *, const void *), uint32_t *ret_count)
+{
+    uint32_t n = used(v)->table.usable_count, count = 0;
     struct ranked *list = arena_array(probe_arena(p), (uint64_t)n + 1, sizeof(*list));
     if (!list) {
         probe_status(p, arena_status(probe_arena(p)));
         return NULL;
     }
     for (uint32_t i = 0; i < n; i++)
-        list[i] = (struct ranked){.r = &used(v)->entries[i], .index = i};
-    qsort(list, n, sizeof(*list), order);
+        if (matters(&used(v)->entries[i]))
+            list[count++] = (struct ranked){.r = &used(v)->entries[i], .index = i};
+    qsort(list, count, sizeof(*list), order);
+    *ret_count = count;
     return list;
 }
 
 static void guids_are_unique(struct probe *p, const struct subject *s)
 {
-    struct ranked *list = ranked_entries(p, s->view, by_guid);
-    for (uint32_t i = 1, first = 0; list && i < used(s->view)->table.usable_count; i++) {
+    uint32_t n = 0;
+    struct ranked *list = ranked_entries(p, s->view, has_guid, by_guid, &n);
+    for (uint32_t i = 1, first = 0; i < n; i++) {
         const struct region_entry *a = list[first].r, *b = list[i].r;
         if (!guid_equal(&a->guid, &b->guid)) {
             first = i;
             continue;
         }
-        if (guid_is_nil(&b->guid))
-            continue; /* each of them is VHDX-RGN-022 */
         bool needed = region_kind(b) != KNOWN_GUID_NONE || ((a->required_word | b->required_word) & REQUIRED);
         bool equal = region_same_place(a, b) && a->required_word == b->required_word;
         struct finding *f =
@@ -121,20 +134,14 @@ static void guids_are_unique(struct probe *p, const struct subject *s)
     }
 }
 
-static bool has_range(const struct region_entry *r)
-{
-    return r->len > 0 && r->off <= UINT64_MAX - r->len;
-}
-
 /* Sorted by place; an entry overlaps when it starts before the furthest end so far. */
 static void regions_disjoint(struct probe *p, const struct subject *s)
 {
-    struct ranked *list = ranked_entries(p, s->view, by_place);
+    uint32_t n = 0;
+    struct ranked *list = ranked_entries(p, s->view, has_range, by_place, &n);
     const struct ranked *furthest = NULL;
-    for (uint32_t i = 0; list && i < used(s->view)->table.usable_count; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         const struct ranked *e = &list[i];
-        if (!has_range(e->r))
-            continue;
         uint64_t reach = furthest ? furthest->r->off + furthest->r->len : 0;
         if (furthest && e->r->off < reach && !guid_equal(&e->r->guid, &furthest->r->guid)) {
             struct finding *f = fail(p, at_entry(s->view, e->index, FIELD_OFF, 12),
@@ -187,6 +194,25 @@ static bool tail_is_unused(const struct view *v, const struct region_entry *r)
            v->geometry.entries * BAT_ENTRY_LEN <= v->src->size - r->off;
 }
 
+/* openvmm, by whose rules Hyper-V is judged, counts the last MiB of the file as whole, and reads pages. */
+static bool openvmm_reads(const struct view *v, const struct region_entry *r)
+{
+    enum { PAGE_LEN = 4096 };
+    uint64_t size = v->src->size, whole = 0;
+    if (region_kind(r) == KNOWN_GUID_NONE)
+        return true;
+    if (region_kind(r) != KNOWN_REGION_METADATA || !u64_align_up(size, MIB, &whole) ||
+        !range_in(r->off, r->len, whole) || !range_in(r->off, METADATA_TABLE_LEN, size))
+        return false;
+    for (uint32_t i = 0; i < v->metadata.table.usable_count; i++) {
+        const struct metadata_entry *e = &v->metadata.entries[i];
+        uint64_t end = 0;
+        if (!u64_align_up((uint64_t)e->off + e->len, PAGE_LEN, &end) || end > size - r->off)
+            return false;
+    }
+    return true;
+}
+
 static void region_inside_file(struct probe *p, const struct subject *s)
 {
     const struct region_entry *r = s->region;
@@ -199,8 +225,11 @@ static void region_inside_file(struct probe *p, const struct subject *s)
              "region %s at 0x%" PRIx64 ", 0x%" PRIx32 " bytes, %s (file size 0x%" PRIx64 ")", name_of(p, r), r->off,
              r->len, wraps ? "wraps past 2^64" : "does not lie inside the file", size);
     finding_expected(p, f, "an end at or below 0x%" PRIx64, size);
-    if (wraps) {
+    if (wraps)
         finding_stops(f, PEER_HYPERV | PEER_7ZIP);
+    if (openvmm_reads(s->view, r))
+        finding_is_no_matter_to(f, PEER_HYPERV);
+    if (wraps) {
         finding_actual(p, f, "0x%" PRIx64 " + 0x%" PRIx32, r->off, r->len);
         return;
     }
@@ -227,6 +256,8 @@ static void region_clear_of_log(struct probe *p, const struct subject *s)
              name_of(p, r), r->off, r->len, h->log_off, h->log_len);
     finding_expected(p, f, "a place outside the log");
     finding_actual(p, f, "0x%" PRIx64, r->off);
+    if (region_kind(r) == KNOWN_GUID_NONE)
+        finding_is_no_matter_to(f, PEER_HYPERV);
     finding_related(p, f, STRUCTURE_LOG, -1, h->log_off);
 }
 
@@ -353,6 +384,11 @@ static void guid_is_set(struct probe *p, const struct subject *s)
              s->region->off, s->region->len);
     finding_expected(p, f, "a GUID");
     finding_actual(p, f, "nil");
+    /* Its place is asked about as if the region had a name. */
+    if (s->region->required_word & REQUIRED)
+        finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_7ZIP | PEER_VIRTUALBOX);
+    else if (s->region->len == 0)
+        finding_stops(f, PEER_HYPERV);
 }
 
 /* ---- VHDX-RGN-021, -023, -024: what else the tables show ---- */

@@ -10,10 +10,19 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "check/probe.h"
 #include "format/layout.h"
+
+/* A table can have thousands of faults of one kind. Those that are only counted need no words. */
+static bool only_counts(const struct probe *p)
+{
+    return p->pass->rules[p->rule_number].kept >= p->max_findings;
+}
 
 const char *shown(struct probe *p, const char *s, size_t len, size_t max)
 {
+    if (only_counts(p))
+        return "";
     if (len <= max)
         return text_printable(probe_arena(p), s, len);
     size_t cut = max;
@@ -27,6 +36,8 @@ const char *shown(struct probe *p, const char *s, size_t len, size_t max)
 
 const char *shown_bytes(struct probe *p, uint64_t bytes)
 {
+    if (only_counts(p))
+        return "";
     struct text t = text_in(probe_arena(p));
     text_addf(&t, "%" PRIu64 " %s", bytes, bytes == 1 ? "byte" : "bytes");
     if (bytes >= 1024) {
@@ -46,6 +57,8 @@ const char *shown_guid(struct probe *p, const struct guid *g)
 const char *shown_plain_guid(struct probe *p, const struct guid *g)
 {
     char buf[GUID_TEXT_SIZE];
+    if (only_counts(p))
+        return "";
     return guid_is_nil(g) ? "nil" : text_format(probe_arena(p), "%s", guid_text(g, buf));
 }
 

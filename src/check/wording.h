@@ -16,6 +16,8 @@ enum {
 };
 
 /*
+ * Words for the next finding of the rule that runs; "" when it would not be kept anyway (--max-findings).
+ *
  * Text that came from an image or a path, safe on a terminal, cut behind at most `max` bytes on a character boundary; a
  * cut text ends with "..." and its true length.
  */

@@ -101,7 +101,7 @@ static _Noreturn void work(struct board *b, struct slot *s, pid_t parent)
     r->unopened = 0;
     memset(r->verdicts, 0, sizeof(r->verdicts));
     e.done = b->done;
-    int code = run_confine(run, &files, &(struct confinement){.needs = 0});
+    int code = run_confine(run, &files, &(struct confinement){.one_of_many = true});
     if (code == EXIT_OK)
         session_each(run, &files, &e);
     else

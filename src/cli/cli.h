@@ -15,6 +15,7 @@
 #include "cli/options.h"
 #include "cli/sandbox.h"
 #include "image/image.h"
+#include "io/ahead.h"
 #include "io/source.h"
 #include "report/report.h"
 
@@ -97,6 +98,7 @@ struct run {
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
     int *search_fds;
     struct inputs inputs; /* opened by run_confine() */
+    struct ahead *ahead;  /* started by it, or NULL */
     int code;             /* worst so far */
 };
 
@@ -122,6 +124,7 @@ struct confinement {
     const int *dirs;       /* folders whose files are opened later; NULL: those of --search-dir */
     uint32_t dir_count;
     int create_dir;        /* SANDBOX_CREATE_BELOW: the folder */
+    bool one_of_many;      /* other processes have the other cores */
 };
 /*
  * Opens `files` and all parents that were named, then enters the sandbox: from here on nothing else can be opened. With

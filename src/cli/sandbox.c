@@ -222,8 +222,13 @@ static bool allow_creating(scmp_filter_ctx f, int dir_fd)
 static bool enter_seccomp(const struct sandbox_request *r)
 {
     scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    bool in = f != NULL && allow_list(f, always, sizeof(always) / sizeof(always[0])) && allow_with_arguments(f);
+    bool in = f != NULL && (r->start_threads == NULL || seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1) == 0) &&
+              allow_list(f, always, sizeof(always) / sizeof(always[0])) && allow_with_arguments(f);
 
+    /* A tree, not a list: the kernel tries the filter on every call that there is when it takes it. Older libraries
+     * only know lists. */
+    if (f != NULL)
+        (void)seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (in && (r->needs & SANDBOX_CREATE_BELOW) != 0)
         in = allow_creating(f, r->create_dir);
     if (in && (r->needs & (SANDBOX_WRITE_FILE | SANDBOX_CREATE_BELOW)) != 0)
@@ -246,21 +251,29 @@ static const char *missing_words(const struct sandbox_state *s)
                                : "neither Landlock nor a seccomp filter could be had";
 }
 
+static void start_threads(const struct sandbox_request *r)
+{
+    if (r->start_threads != NULL)
+        r->start_threads(r->ctx);
+}
+
 bool sandbox_enter(const struct sandbox_request *r, struct sandbox_state *ret)
 {
     *ret = (struct sandbox_state){.landlock_abi = 0};
     if (r->mode == SANDBOX_OFF)
         return true;
     if (SANITIZED) {
+        start_threads(r);
         ret->missing = "a sanitizer build runs without";
         return r->mode != SANDBOX_REQUIRE;
     }
-    set_limits();
     ret->no_new_privs = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-    if (ret->no_new_privs) {
+    if (ret->no_new_privs)
         ret->landlock_abi = enter_landlock(r);
+    start_threads(r); /* Landlock is inherited, the filter comes for all threads, and the limits forbid new ones */
+    set_limits();
+    if (ret->no_new_privs)
         ret->seccomp = enter_seccomp(r);
-    }
     ret->missing = missing_words(ret);
     return ret->missing == NULL || r->mode != SANDBOX_REQUIRE;
 }

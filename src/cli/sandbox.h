@@ -28,6 +28,10 @@ struct sandbox_request {
     const int *dirs; /* SANDBOX_OPEN_BELOW: open directories */
     uint32_t dir_count;
     int create_dir; /* SANDBOX_CREATE_BELOW: an open directory */
+    /* Called, unless NULL, when no name can be opened any more and a thread can still be started: it is then confined
+     * like the one that calls. It must be running when this returns. */
+    void (*start_threads)(void *ctx);
+    void *ctx;
 };
 
 struct sandbox_state {

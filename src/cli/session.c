@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -144,6 +145,33 @@ int run_begin(struct run *run, const struct options *o, const struct words *file
     return EXIT_OK;
 }
 
+/* Below this a file is read faster than a thread is started. */
+static const uint64_t AHEAD_WORTH = (uint64_t)64 << 20;
+
+static bool worth_reading_ahead(const struct inputs *in)
+{
+    cpu_set_t cores;
+
+    if (sched_getaffinity(0, sizeof(cores), &cores) != 0 || CPU_COUNT(&cores) < 2)
+        return false;
+    for (uint32_t i = 0; i < in->count; i++) {
+        if (in->items[i].status == STATUS_OK && in->items[i].info.allocated_bytes >= AHEAD_WORTH)
+            return true;
+    }
+    return false;
+}
+
+static void start_ahead(void *ctx)
+{
+    struct run *run = (struct run *)ctx;
+
+    run->ahead = ahead_start();
+    for (uint32_t i = 0; run->ahead != NULL && i < run->inputs.count; i++) {
+        if (run->inputs.items[i].source != NULL)
+            file_use_ahead(run->inputs.items[i].source, run->ahead);
+    }
+}
+
 int run_confine(struct run *run, const struct words *files, const struct confinement *c)
 {
     const struct options *o = run->options;
@@ -172,6 +200,11 @@ int run_confine(struct run *run, const struct words *files, const struct confine
     int code = attendant_begin(&run->output, c->file, c->journal);
     if (code != EXIT_OK)
         return code;
+    /* Who writes a file reads it as it is at that moment. */
+    if ((c->needs & SANDBOX_WRITE_FILE) == 0 && !c->one_of_many && worth_reading_ahead(&run->inputs)) {
+        request.start_threads = start_ahead;
+        request.ctx = run;
+    }
     if (!sandbox_enter(&request, &state)) {
         message("--sandbox require: %s", state.missing);
         return EXIT_IMPOSSIBLE;
@@ -211,6 +244,7 @@ int run_end(struct run *run)
     }
     run_note(run, output_commit(&run->output));
     inputs_close(&run->inputs);
+    ahead_stop(run->ahead);
     close_search_dirs(run);
     return run->code;
 }
@@ -220,6 +254,7 @@ int run_abandon(struct run *run)
     (void)report_end(&run->report);
     output_abandon(&run->output);
     inputs_close(&run->inputs);
+    ahead_stop(run->ahead);
     close_search_dirs(run);
     return run->code;
 }

@@ -15,15 +15,14 @@ enum { SIGNATURE_LEN = 8, CREATOR_UNITS_WRITTEN_MAX = FILE_ID_CREATOR_LEN / 2 - 
 
 bool file_identifier_decode(struct span s, struct file_identifier *ret)
 {
-    struct span creator, text;
-    if (s.len < FILE_ID_RESERVED_OFF || !span_sub(s, FILE_ID_CREATOR_OFF, FILE_ID_CREATOR_LEN, &creator))
+    struct span creator;
+    if (!span_sub(s, FILE_ID_CREATOR_OFF, FILE_ID_CREATOR_LEN, &creator))
         return false;
 
     size_t end = 0;
     while (end < creator.len && (creator.ptr[end] != 0 || creator.ptr[end + 1] != 0))
         end += 2;
-    if (!span_sub(creator, 0, end, &text))
-        return false;
+    const struct span text = span_of(creator.ptr, end);
 
     *ret = (struct file_identifier){
         .signature_ok = memcmp(s.ptr, SIGNATURE_FILE_ID, SIGNATURE_LEN) == 0,

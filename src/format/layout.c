@@ -63,12 +63,27 @@ static const struct {
                                        "pmem_label_storage"},
 };
 
+/* Which one begins with a byte: no two begin with the same. */
+static const uint8_t by_first_byte[256] = {
+    [0x66] = KNOWN_REGION_BAT,
+    [0x06] = KNOWN_REGION_METADATA,
+    [0x37] = KNOWN_ITEM_FILE_PARAMETERS,
+    [0x24] = KNOWN_ITEM_VIRTUAL_DISK_SIZE,
+    [0xAB] = KNOWN_ITEM_VIRTUAL_DISK_ID,
+    [0x1D] = KNOWN_ITEM_LOGICAL_SECTOR_SIZE,
+    [0xC7] = KNOWN_ITEM_PHYSICAL_SECTOR_SIZE,
+    [0x2D] = KNOWN_ITEM_PARENT_LOCATOR,
+    [0xB7] = KNOWN_LOCATOR_TYPE_VHDX,
+    [0xBC] = KNOWN_ITEM_CHS_PARAMETERS,
+    [0xF0] = KNOWN_ITEM_INCOMPLETE_FILE,
+    [0x8A] = KNOWN_ITEM_PMEM_LABEL_STORAGE,
+};
+
 enum known_guid known_guid_find(const struct guid *g)
 {
-    for (unsigned i = KNOWN_GUID_NONE + 1; i < KNOWN_GUID_COUNT; i++)
-        if (g->bytes[0] == known[i].guid.bytes[0] && guid_equal(g, &known[i].guid)) /* most are told by one byte */
-            return (enum known_guid)i;
-    return KNOWN_GUID_NONE;
+    enum known_guid one = (enum known_guid)by_first_byte[g->bytes[0]];
+
+    return one != KNOWN_GUID_NONE && guid_equal(g, &known[one].guid) ? one : KNOWN_GUID_NONE;
 }
 
 const struct guid *known_guid(enum known_guid which)

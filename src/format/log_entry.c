@@ -104,9 +104,10 @@ void log_descriptor_encode(const struct log_descriptor *d, uint8_t *out)
 
 bool log_data_sector_decode(struct span s, struct log_data_sector *ret)
 {
-    struct span sector, data;
-    if (!span_sub(s, 0, LOG_SECTOR_LEN, &sector) || !span_sub(sector, LOG_LEADING_LEN, LOG_DATA_LEN, &data))
+    struct span sector;
+    if (!span_sub(s, 0, LOG_SECTOR_LEN, &sector))
         return false;
+    const struct span data = span_of(sector.ptr + LOG_LEADING_LEN, LOG_DATA_LEN);
     *ret = (struct log_data_sector){
         .signature_ok = memcmp(sector.ptr, SIGNATURE_LOG_DATA_SECTOR, 4) == 0,
         .sequence_number = (uint64_t)le32(sector.ptr + 4) << 32 | le32(sector.ptr + LOG_LEADING_LEN + LOG_DATA_LEN),

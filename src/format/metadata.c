@@ -34,18 +34,16 @@ bool metadata_table_decode(struct span s, struct metadata_table *ret)
 
 bool metadata_table_decode_front(struct span s, struct metadata_table *ret)
 {
-    struct span front = s, reserved2;
-    if (s.len < METADATA_TABLE_HEADER_LEN || s.len < metadata_table_front_len(s) || !span_sub(s, 12, 20, &reserved2))
+    if (s.len < METADATA_TABLE_HEADER_LEN || s.len < metadata_table_front_len(s))
         return false;
-    if (s.len > METADATA_TABLE_LEN && !span_sub(s, 0, METADATA_TABLE_LEN, &front))
-        return false;
+    const struct span front = span_of(s.ptr, s.len < METADATA_TABLE_LEN ? s.len : METADATA_TABLE_LEN);
     if (front.len % METADATA_ENTRY_LEN != 0)
         return false;
     struct metadata_table t = {
         .signature_ok = memcmp(front.ptr, SIGNATURE_METADATA, 8) == 0,
         .reserved = le16(front.ptr + 8),
         .entry_count = le16(front.ptr + 10),
-        .reserved2_zero = span_is_zero(reserved2),
+        .reserved2_zero = span_is_zero(span_of(front.ptr + 12, 20)),
         .front = front,
     };
     t.usable_count = usable(t.entry_count);

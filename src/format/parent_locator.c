@@ -52,7 +52,7 @@ static bool string_append(const char *utf8, uint8_t *out, uint32_t cap, uint32_t
     size_t room = cap - *used, got;
     if (room > UINT16_MAX)
         room = UINT16_MAX;
-    if (!utf16_encode(utf8, strlen(utf8), out + *used, room, &got) || got > UINT16_MAX)
+    if (!utf16_encode(utf8, strlen(utf8), out + *used, room, &got))
         return false;
     *ret_len = (uint16_t)got;
     *used += (uint32_t)got;

@@ -35,11 +35,9 @@ bool region_table_decode(struct span s, struct region_table *ret)
 
 bool region_table_decode_front(struct span s, struct region_table *ret)
 {
-    struct span front = s;
     if (s.len < REGION_TABLE_HEADER_LEN || s.len < region_table_front_len(s))
         return false;
-    if (s.len > REGION_TABLE_LEN && !span_sub(s, 0, REGION_TABLE_LEN, &front))
-        return false;
+    const struct span front = span_of(s.ptr, s.len < REGION_TABLE_LEN ? s.len : REGION_TABLE_LEN);
     const uint8_t *p = front.ptr;
     struct region_table t = {
         .signature_ok = memcmp(p, SIGNATURE_REGION_TABLE, 4) == 0,

@@ -26,6 +26,9 @@
 /* Blocks of a run that are claimed at once: a bad block makes only its own piece slow. */
 static const uint64_t RUN_PIECE = 1024;
 
+/* Blocks in no order that are claimed at once: their words of the map fit the first cache. */
+static const uint64_t SCATTERED_PIECE = 128;
+
 struct pass {
     struct view *v;
     const struct geometry *g;
@@ -138,42 +141,97 @@ static uint64_t zero_length(const uint8_t *p, uint64_t n)
     return span_find_nonzero(span_of(p, (size_t)(n * 8)), 0) / 8;
 }
 
+/* Limits of what survey_scattered() takes, as entries: fully present, at [low, low + room). */
+struct plain {
+    uint64_t low, room, step;
+};
+
+/*
+ * How many of the n entries are fully present blocks in that range that no neighbour follows; one more entry is there.
+ * The words of the map that they will want are on their way after it.
+ */
+static uint64_t plain_length(const struct claims_quick *quick, const uint8_t *entries, uint64_t n, struct plain plain)
+{
+    uint64_t next = le64(entries), i = 0;
+    for (; i < n; i++) {
+        uint64_t raw = next;
+        next = le64(entries + 8 * (i + 1));
+        if ((raw & (BAT_STATE_MASK | BAT_RESERVED_MASK)) != PAYLOAD_FULLY_PRESENT ||
+            (raw & BAT_OFFSET_MASK) - plain.low >= plain.room || next == raw + plain.step)
+            break;
+        __builtin_prefetch(claims_quick_word(quick, raw / MIB), 1);
+    }
+    return i;
+}
+
+/* What take_scattered() took. */
+struct taken {
+    uint64_t count, falls, highest, last; /* the last two as entries */
+};
+
+/* Claims the n blocks, as far as that goes. last: the entry before the first one. */
+static inline __attribute__((always_inline)) struct taken take_all(const struct claims_quick quick,
+                                                                   const uint8_t *entries, uint64_t n, uint64_t last)
+{
+    struct taken t = {.last = last};
+    for (; t.count < n; t.count++) {
+        uint64_t raw = le64(entries + 8 * t.count);
+        if (!claims_quick_take(&quick, raw / MIB))
+            break;
+        t.falls += raw < t.last;
+        t.highest = u64_max(t.highest, raw);
+        t.last = raw;
+    }
+    return t;
+}
+
+static struct taken take_scattered(const struct claims_quick *quick, const uint8_t *entries, uint64_t n, uint64_t last)
+{
+    struct claims_quick q = *quick;
+    if (q.margin != 0 || !q.flat)
+        return take_all(q, entries, n, last);
+    q = (struct claims_quick){.flat = q.flat, .near = 1}; /* known here: a loop of half the length */
+    return take_all(q, entries, n, last);
+}
+
+/* Counts what was taken, at least one block; first: its entry. No block of it follows the one before it. */
+static void count_scattered(struct pass *p, const struct taken *t, uint64_t first, uint64_t block)
+{
+    struct bat_survey *s = p->s;
+    count_allocated(p, block, bat_entry_off(first), 1);
+    s->runs += t->count - 1;
+    s->out_of_order += t->falls;
+    s->allocated_blocks += t->count - 1;
+    s->states[PAYLOAD_FULLY_PRESENT] += t->count;
+    s->highest_end = u64_max(s->highest_end, bat_entry_off(t->highest) + p->g->block_size);
+    p->seen_block = block + t->count - 1;
+    p->seen_off = bat_entry_off(t->last);
+    claims_quick_close(p->claims, (t->highest + p->g->block_size) / MIB);
+}
+
 /*
  * Fully present blocks that follow nothing and are plainly all right: how many of the n entries were dealt with. No run
- * is open.
+ * is open. In pieces, each looked at twice: what claims cost are misses of the cache, and it matters how many of them
+ * are under way at once.
  */
 static uint64_t survey_scattered(struct pass *p, const uint8_t *entries, uint64_t n, uint64_t block)
 {
     const struct claims_quick quick = claims_quick_open(p->claims);
-    const uint64_t step = p->g->block_size, size = u64_min(p->v->src->size, quick.limit * MIB);
-    const uint64_t low = p->fixed_end, room = size > low && size - low >= step ? size - low - step + 1 : 0;
-    uint64_t i = 0, breaks = 0, falls = 0, highest = 0, last = 0, first;
-    if (!quick.pages)
+    const uint64_t step = p->g->block_size, size = u64_min(p->v->src->size, quick.limit * MIB), low = p->fixed_end;
+    const struct plain plain = {
+        .low = low, .room = size > low && size - low >= step ? size - low - step + 1 : 0, .step = step};
+    struct taken t;
+    uint64_t i = 0;
+    if (!quick.pages || n == 0)
         return 0;
-    for (; i + 1 < n; i++) {
-        uint64_t raw = le64(entries + 8 * i), off = raw & BAT_OFFSET_MASK;
-        if ((raw & (BAT_STATE_MASK | BAT_RESERVED_MASK)) != PAYLOAD_FULLY_PRESENT || off - low >= room ||
-            le64(entries + 8 * (i + 1)) == raw + step || !claims_quick_take(&quick, off / MIB))
-            break;
-        breaks += off != last + step;
-        falls += off < last;
-        last = off;
-        highest = u64_max(highest, off);
-    }
-    if (i == 0)
-        return 0;
-    /* The first one is counted apart: what was allocated before it need not be the block before it. */
-    first = bat_entry_off(le64(entries));
-    breaks -= first != step;
-    count_allocated(p, block, first, 1);
-    p->s->runs += breaks;
-    p->s->out_of_order += falls;
-    p->s->allocated_blocks += i - 1;
-    p->s->states[PAYLOAD_FULLY_PRESENT] += i;
-    p->s->highest_end = u64_max(p->s->highest_end, highest + step);
-    p->seen_block = block + i - 1;
-    p->seen_off = last;
-    claims_quick_close(p->claims, (highest + step) / MIB);
+    do {
+        const uint8_t *piece = entries + 8 * i;
+        uint64_t first = le64(piece), count = plain_length(&quick, piece, u64_min(n - i - 1, SCATTERED_PIECE), plain);
+        t = take_scattered(&quick, piece, count, first); /* count_allocated() says whether the first one falls */
+        if (t.count > 0)
+            count_scattered(p, &t, first, block + i);
+        i += t.count;
+    } while (t.count == SCATTERED_PIECE);
     return i;
 }
 

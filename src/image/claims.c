@@ -86,6 +86,7 @@ struct claims_quick claims_quick_open(const struct claims *c)
     if (c->near[CLAIM_ANCHOR].pages || c->near[CLAIM_BITMAP].pages || c->block_units > 16)
         return q;
     q.pages = c->near[CLAIM_LIVE].pages;
+    q.flat = c->near[CLAIM_LIVE].flat;
     q.near = ((uint64_t)2 << 2 * q.margin) - 1;
     q.limit = u64_min(LIMIT_NEAR_UNITS - 2 * c->block_units, c->near[CLAIM_LIVE].page_count << UNIT_PAGE_SHIFT);
     return q;
@@ -93,6 +94,7 @@ struct claims_quick claims_quick_open(const struct claims *c)
 
 void claims_quick_close(struct claims *c, uint64_t end_unit)
 {
+    unit_map_flatten(&c->near[CLAIM_LIVE]);
     c->end_unit = u64_max(c->end_unit, end_unit);
 }
 

@@ -61,22 +61,30 @@ enum status claims_add_run(struct claims *c, uint64_t unit, uint64_t count);
  */
 struct claims_quick {
     uint64_t *const *pages;
+    uint64_t *flat; /* all pages in one; or NULL */
     uint64_t margin; /* block_units - 1 */
     uint64_t near;   /* the bits around a block in which no other one may start, lowest first */
     uint64_t limit;  /* units that may be asked for */
 };
 struct claims_quick claims_quick_open(const struct claims *c);
-/* After the loop: the end of the highest claim taken. */
+/* After some were taken: the end of the highest one. Those to come may be quicker with what is opened after it. */
 void claims_quick_close(struct claims *c, uint64_t end_unit);
+
+/* The word of the map that a unit has its bit in, NULL when its page is not there. unit < q->limit. */
+static inline uint64_t *claims_quick_word(const struct claims_quick *q, uint64_t unit)
+{
+    uint64_t *page;
+    if (q->flat)
+        return q->flat + (unit >> 6);
+    page = q->pages[unit >> UNIT_PAGE_SHIFT];
+    return page ? &page[unit >> 6 & (UNIT_PAGE_WORDS - 1)] : NULL;
+}
 
 /* False (nothing claimed) says that the block must be judged, not that it overlaps. unit < q->limit. */
 static inline bool claims_quick_take(const struct claims_quick *q, uint64_t unit)
 {
-    uint64_t *page = q->pages[unit >> UNIT_PAGE_SHIFT], bit = unit & 63, *word;
-    if (!page || bit < q->margin || bit + q->margin > 63)
-        return false;
-    word = &page[unit >> 6 & (UNIT_PAGE_WORDS - 1)];
-    if (*word & q->near << (bit - q->margin))
+    uint64_t *word = claims_quick_word(q, unit), bit = unit & 63;
+    if (!word || bit < q->margin || bit + q->margin > 63 || *word & q->near << (bit - q->margin))
         return false;
     *word |= (uint64_t)1 << bit;
     return true;

@@ -153,8 +153,10 @@ enum status log_scan_descriptors(const struct log_scan *s, struct source *file, 
         return STATUS_INTERNAL;
     const struct log_entry *e = &s->entries[entry];
     const struct log_ring ring = log_ring_of(NULL, file, s->off, s->len);
-    uint64_t descriptor_end = LOG_SECTOR_LEN * log_descriptor_sectors(e->descriptor_count);
-    uint64_t data_at = e->ring_off + descriptor_end; /* of the next data sector, not yet wrapped */
+    /* No more than they are is read: of a log full of small entries that is a fortieth of their sectors. */
+    uint64_t descriptor_end = LOG_ENTRY_HEADER_LEN + (uint64_t)e->descriptor_count * LOG_DESCRIPTOR_LEN;
+    /* Of the next data sector, not yet wrapped. */
+    uint64_t data_at = e->ring_off + LOG_SECTOR_LEN * log_descriptor_sectors(e->descriptor_count);
     uint32_t i = 0, data_seen = 0;
     uint8_t window[DESCRIPTOR_WINDOW];
 

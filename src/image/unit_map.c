@@ -32,6 +32,8 @@ static bool grow_table(struct unit_map *m, uint64_t page)
         return false;
     if (m->page_count > 0)
         memcpy(pages, m->pages, (size_t)m->page_count * sizeof(*pages));
+    for (uint64_t i = m->page_count; m->flat && i < count; i++)
+        pages[i] = m->flat + i * UNIT_PAGE_WORDS;
     arena_release(m->arena, m->pages);
     m->pages = pages;
     m->page_count = count;
@@ -43,9 +45,30 @@ static uint64_t *page_for(struct unit_map *m, uint64_t unit)
     uint64_t page = unit >> UNIT_PAGE_SHIFT;
     if (page >= m->page_count && !grow_table(m, page))
         return NULL;
-    if (!m->pages[page])
+    if (!m->pages[page]) {
         m->pages[page] = arena_array(m->arena, UNIT_PAGE_WORDS, sizeof(uint64_t));
+        m->touched++;
+    }
     return m->pages[page];
+}
+
+void unit_map_flatten(struct unit_map *m)
+{
+    uint8_t *room;
+    if (m->flat_tried || m->touched < UNIT_FLAT_FROM)
+        return;
+    m->flat_tried = true;
+    room = arena_alloc(m->arena, (size_t)(m->page_limit * UNIT_PAGE_WORDS * sizeof(uint64_t) + ARENA_HUGE));
+    if (!room)
+        return; /* it goes on in pages, for which the budget may be enough */
+    room += ARENA_HUGE - (uintptr_t)room % ARENA_HUGE;
+    m->flat = (uint64_t *)(void *)room;
+    for (uint64_t i = 0; i < m->page_count; i++) {
+        uint64_t *page = m->flat + i * UNIT_PAGE_WORDS;
+        if (m->pages[i])
+            memcpy(page, m->pages[i], UNIT_PAGE_WORDS * sizeof(uint64_t));
+        m->pages[i] = page;
+    }
 }
 
 enum status unit_map_fill(struct unit_map *m, uint64_t first, uint64_t count, uint64_t step)

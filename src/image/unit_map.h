@@ -14,10 +14,16 @@
 
 enum { UNIT_PAGE_SHIFT = 15, UNIT_PAGE_WORDS = 1 << (UNIT_PAGE_SHIFT - 6) };
 
+/* Pages (8 TiB of file) from which a set is worth being flat. */
+enum { UNIT_FLAT_FROM = 256 };
+
 struct unit_map {
     struct arena *arena;
     uint64_t **pages; /* page_count of them; NULL while the set is empty */
     uint64_t page_count, page_limit;
+    uint64_t touched; /* pages there are, until the set is flat */
+    bool flat_tried;
+    uint64_t *flat; /* all pages, one behind the other; NULL: not yet */
 };
 
 /* An empty set of numbers below `units`. Allocates nothing yet. */
@@ -33,6 +39,13 @@ static inline bool unit_map_test(const struct unit_map *m, uint64_t unit)
 
 /* Adds first, first + step, ... (count of them; step a power of two, at most 256). All must be below `units`. */
 enum status unit_map_fill(struct unit_map *m, uint64_t first, uint64_t count, uint64_t step);
+
+/*
+ * For who adds members in no order: moves a large set to one allocation for all its pages, which begins a large page of
+ * the host (base/arena.h). Without, half of what they cost is looking up addresses. What is never touched of it takes
+ * no memory. Does nothing for a small set, or where the budget is too small.
+ */
+void unit_map_flatten(struct unit_map *m);
 
 /* Lowest member of [from, to). */
 bool unit_map_first(const struct unit_map *m, uint64_t from, uint64_t to, uint64_t *ret);

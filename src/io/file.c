@@ -20,6 +20,7 @@
 
 #include "base/checked.h"
 #include "base/span.h"
+#include "io/ahead.h"
 #include "io/host.h"
 #include "io/source.h"
 
@@ -34,6 +35,7 @@ struct file_source {
     int fd;
     bool no_seek_data; /* the file system cannot tell holes: everything is data */
     struct file_info info;
+    struct ahead *ahead; /* or NULL */
 };
 
 static enum status file_read(struct source *s, uint64_t off, void *buf, size_t len)
@@ -41,6 +43,8 @@ static enum status file_read(struct source *s, uint64_t off, void *buf, size_t l
     struct file_source *f = (struct file_source *)s;
     uint8_t *out = (uint8_t *)buf;
 
+    if (f->ahead != NULL && ahead_read(f->ahead, f->fd, s->size, off, buf, len))
+        return STATUS_OK;
     while (len > 0) {
         ssize_t n = pread(f->fd, out, len < PREAD_MOST ? len : PREAD_MOST, (off_t)off);
         if (n < 0 && errno == EINTR)
@@ -93,6 +97,8 @@ static void file_close(struct source *s)
 {
     struct file_source *f = (struct file_source *)s;
 
+    if (f->ahead != NULL)
+        ahead_forget(f->ahead, f->fd);
     close(f->fd);
     free(f);
 }
@@ -380,6 +386,12 @@ enum status file_stat(struct source *s, struct file_info *ret_info)
     info.symlink = f->info.symlink;
     *ret_info = info;
     return STATUS_OK;
+}
+
+void file_use_ahead(struct source *s, struct ahead *a)
+{
+    if (s->ops == &file_ops)
+        ((struct file_source *)s)->ahead = a;
 }
 
 int host_source_fd(const struct source *s)
