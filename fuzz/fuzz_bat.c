@@ -3,9 +3,9 @@
  * The BAT: survey, visit, layout map and readers over a table that the input gives entry by entry, against an oracle
  * that compares each entry with each other one.
  *
- * Input: u8 options, u32 payload blocks, u8 sectors that the last one lacks, u16 size of the file and u8 place, u8
- * length of the log in MiB, u8 slots more or less than needed, u8 regions (0-3; 128: far places), for each u8 place, u8
- * length in MiB; then entries.
+ * Input: u8 options, u32 payload blocks (few unless the top bit is set: long tables cost time), u8 sectors that the
+ * last one lacks, u16 size of the file and u8 place, u8 length of the log in MiB, u8 slots more or less than needed, u8
+ * regions (0-3; 128: far places), for each u8 place, u8 length in MiB; then entries.
  *
  * Options: 1 differencing, 2 sectors of 4096, 4 fewer slots instead of more, 8 look at the rest as well (contested
  * blocks, free space, readers), which costs time, bits 4-7 the block size, see below.
@@ -28,6 +28,8 @@
 enum { DIFFERENCING = 1, SECTORS_4K = 2, FEWER_SLOTS = 4, THE_REST = 8, FAR_PLACES = 128 };
 enum { RAW = 8, FAR = 64, RUN = 128 };
 enum { ENTRIES_MAX = 24, RUN_MAX = 8, STEP_MAX = 32, REGIONS_MAX = 3, HITS = 7 };
+
+static const uint64_t MANY_BLOCKS = (uint64_t)1 << 31, FEW_BLOCKS = 1024;
 
 static const uint64_t BAT_OFF = (uint64_t)1 << 20;
 
@@ -140,7 +142,9 @@ static void take_table(struct table *t, struct taker *in)
     static const struct source_ops ops = {table_read, table_next_data, table_close};
     unsigned options = (unsigned)take(in, 1);
     uint64_t block_size = MIB << block_shift(options), sector = options & SECTORS_4K ? 4096 : 512;
-    uint64_t blocks = 1 + take(in, 4) % (VIRTUAL_SIZE_MAX / block_size), lacks = take(in, 1) * sector;
+    uint64_t number = take(in, 4), most = VIRTUAL_SIZE_MAX / block_size;
+    uint64_t blocks = 1 + number % (number & MANY_BLOCKS ? most : u64_min(FEW_BLOCKS, most));
+    uint64_t lacks = take(in, 1) * sector;
 
     *t = (struct table){.base = {.ops = &ops}};
     ASSERT(geometry_derive(blocks * block_size - lacks, block_size, (uint32_t)sector, options & DIFFERENCING, &t->g));

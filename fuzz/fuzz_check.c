@@ -24,7 +24,7 @@ enum {
     SEED_HOST = 2,
     SEED_FEW = 4,
     FEW = 2,
-    SOME = 8, /* of each rule, under an engine: a thousand are as many times the same code */
+    SOME = 3, /* of each rule, under an engine: a thousand are as many times the same code */
     RANGES_MAX = 2048,
 };
 

@@ -4,8 +4,8 @@
  * its parent; the child is opened in one of the ways there are, its parent looked for in that folder, and both checked,
  * while a call of the C library that the input chooses fails, is cut short or interrupted, or does not tell the truth.
  *
- * Input: way of opening, kind of the second file, call that misbehaves, the how-manieth of its kind, how; then two
- * recipes.
+ * Input: way of opening, kind of the second file and how it is found, call that misbehaves, the how-manieth of its
+ * kind, how; then two recipes.
  *
  * Asserted: nothing is written, truncated or opened for that (property 2); a failure has a sentence for people and
  * leaves no descriptor behind; on an honest host the file reads as
@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -31,6 +32,7 @@
 #include "fuzz/recipe.h"
 #include "image/chain.h"
 #include "image/image.h"
+#include "io/entropy.h"
 
 /* ---- the host ---- */
 
@@ -45,6 +47,7 @@ enum call {
     CALL_FSTATAT,
     CALL_FTRUNCATE,
     CALL_FCNTL,
+    CALL_GETRANDOM,
     CALLS
 };
 
@@ -120,6 +123,16 @@ ssize_t read(int fd, void *buf, size_t len)
         return t;
     memset(buf, 0, len);
     return hidden(fd, buf, len);
+}
+
+ssize_t getrandom(void *buf, size_t len, unsigned flags)
+{
+    HIDDEN(getrandom, "getrandom");
+    int t = transfer(CALL_GETRANDOM, &len);
+    if (t <= 0)
+        return t;
+    memset(buf, 0, len);
+    return hidden(buf, len, flags);
 }
 
 ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
@@ -250,7 +263,11 @@ static const char *const parent_names[] = {"parent.vhdx", "PARENT.vhdx", "Parent
                                            "parent.vhdx"};
 enum { PARENT_NAMES = sizeof(parent_names) / sizeof(parent_names[0]), PARENT_LINK = PARENT_NAMES - 1 };
 
+/* How the parent is found, in the same byte of the input. */
+enum { FIND_SEARCH, FIND_NAMED, FIND_OPENED, FIND_UNOPENED, FINDS };
+
 struct folder {
+    unsigned find;
     char path[PATH_SIZE];
     int fd;
     struct recipe recipes[RECIPES];
@@ -279,6 +296,7 @@ static void folder_make(struct folder *d, uint8_t parent)
     d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ASSERT(d->fd >= 0, "%s", strerror(errno));
     d->parent_name = parent_names[parent % PARENT_NAMES];
+    d->find = parent / PARENT_NAMES % FINDS;
     d->parent_link = parent % PARENT_NAMES == PARENT_LINK;
     write_recipe(d, child_name, &d->recipes[0]);
     if (d->parent_link)
@@ -414,13 +432,25 @@ static void look_again(struct image *img)
 
 static void check(const struct folder *d, struct opened *o)
 {
-    const char *const search[] = {d->path};
-    const struct chain_options options = {.search_dirs = search, .search_fds = &d->fd, .search_count = 1};
+    char path[PATH_MAX];
+    const char *const search[] = {d->path}, *const named[] = {path};
+    struct opened parent = {.source = NULL};
+    struct chain_opened opened = {.status = STATUS_IO, .message = d->find == FIND_UNOPENED ? NULL : parent.message};
+    struct chain_options options = {.search_dirs = search, .search_fds = &d->fd, .search_count = 1};
     const struct host_facts facts = {.known = true, .info = o->info};
     struct arena *a = property_arena(LIMIT_MEMORY_DEFAULT);
     struct image *img = NULL;
     struct check_result *res = NULL;
 
+    snprintf(path, sizeof(path), "%s/%s", d->path, d->parent_name);
+    if (d->find != FIND_SEARCH)
+        options = (struct chain_options){.parents = named, .parent_count = 1};
+    if (d->find >= FIND_OPENED)
+        options.opened = &opened;
+    if (d->find == FIND_OPENED)
+        opened.status = file_open(path, &parent.source, &parent.info, parent.message, sizeof(parent.message));
+    opened.source = parent.source;
+    opened.info = parent.info;
     enum status st = image_open(a, o->source, child_name, &facts, &(struct image_options){.no_replay = false}, &img);
     if (st == STATUS_OK) {
         st = chain_resolve(img, &options);
@@ -436,6 +466,23 @@ static void check(const struct folder *d, struct opened *o)
     /* A search that fails is no reason to stop; running out of memory is, and a host may pretend that. */
     ASSERT(st == STATUS_OK || host.hit, "%s", status_text(st));
     arena_destroy(a);
+    source_close(parent.source);
+}
+
+/* Never the same twice, or it says that it failed. */
+static void draw(void)
+{
+    uint8_t first[300] = {0}, second[300] = {0};
+    struct entropy e = entropy_host();
+    struct guid g;
+
+    enum status st = e.fill(&e, first, sizeof(first));
+    if (st == STATUS_OK)
+        st = e.fill(&e, second, sizeof(second));
+    ASSERT(st != STATUS_OK || memcmp(first, second, sizeof(first)) != 0);
+    if (st == STATUS_OK)
+        st = entropy_guid(&e, &g);
+    ASSERT(st == STATUS_OK || (st == STATUS_IO && host.hit), "%s", status_text(st));
 }
 
 static void open_and_look(const struct folder *d, enum way way)
@@ -444,6 +491,8 @@ static void open_and_look(const struct folder *d, enum way way)
 
     host.on = true;
     host.reads_only = way != WAY_SPOOL; /* that one copies a stream into a file without a name */
+    if (host.call == CALL_GETRANDOM)
+        draw();
     enum status st = open_child(d, way, &o);
     if (st == STATUS_OK) {
         ASSERT(o.source != NULL);

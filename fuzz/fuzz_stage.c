@@ -7,14 +7,15 @@
  *
  * Asserted: after every operation that succeeds the stage has the size and the bytes of the array, after one that fails
  * those from before; no data is taken for a hole; pieces are sorted, apart, and say where their bytes come from; the
- * file is never asked to change; "unchanged" is true exactly when it is.
+ * file is never asked to change; "unchanged" is true exactly when it is, and what is not touched reads as in the file;
+ * put into another store over the same file, it has the same size and bytes.
  */
 #include "fuzz/property.h"
 
 #include "base/span.h"
 
 enum { FILE_MAX = 4096, SIZE_LIMIT = 8192, OPERATIONS_MAX = 48 };
-enum operation { OP_WRITE, OP_ZERO, OP_RESIZE, OP_COPY, OP_SYNC, OP_BEYOND, OPERATIONS };
+enum operation { OP_WRITE, OP_ZERO, OP_RESIZE, OP_COPY, OP_SYNC, OP_BEYOND, OP_COMB, OPERATIONS };
 
 static uint8_t content[FILE_MAX], bytes[SIZE_LIMIT], got[SIZE_LIMIT];
 
@@ -61,6 +62,34 @@ static void judge_unchanged(const struct model *m)
     bool unchanged = false;
     ASSERT(stage_unchanged(m->store, &unchanged) == STATUS_OK);
     ASSERT(unchanged == (m->size == m->base_size && memcmp(bytes, content, (size_t)m->size) == 0));
+}
+
+/* Ranges of the file that no piece lies in read as the file does. */
+static void judge_touched(const struct model *m)
+{
+    enum { STRIDE = 61 };
+    for (uint64_t off = 0; off < u64_min(m->size, m->base_size); off += STRIDE) {
+        uint64_t len = u64_min(STRIDE, u64_min(m->size, m->base_size) - off);
+        if (!stage_touches(m->store, off, len))
+            ASSERT(memcmp(bytes + off, content + off, (size_t)len) == 0);
+        ASSERT(!stage_touches(m->store, off, 0));
+    }
+}
+
+/* Another stage over the same file takes what this one changes; memory may not be enough. */
+static void judge_put(const struct model *m, struct source *file, uint64_t memory)
+{
+    struct store *to = NULL;
+
+    ASSERT(stage_open(file, memory, &to) == STATUS_OK);
+    enum status st = stage_put(m->store, to);
+    ASSERT(st == STATUS_OK || st == STATUS_LIMIT, "%s", status_text(st));
+    if (st == STATUS_OK) {
+        ASSERT(store_size(to) == m->size);
+        ASSERT(source_read(to->source, 0, got, (size_t)m->size) == STATUS_OK);
+        ASSERT(memcmp(got, bytes, (size_t)m->size) == 0);
+    }
+    store_close(to);
 }
 
 static void grow_to(struct model *m, uint64_t size)
@@ -118,6 +147,15 @@ static enum status run(struct model *m, enum operation op, uint64_t off, uint64_
         ASSERT(store_resize(m->store, (uint64_t)INT64_MAX + 1 + off) == STATUS_RANGE);
         ASSERT(store_zero(m->store, m->size, 1) == STATUS_RANGE);
         break;
+    case OP_COMB: /* many small pieces that cannot be joined */
+        for (uint64_t n = 0; n < len && off + 3 * n < m->size && st == STATUS_OK; n++) {
+            uint64_t tooth = off + 3 * n;
+            piece[0] = (uint8_t)(n | 1);
+            st = n % 2 ? store_zero(m->store, tooth, 1) : store_write(m->store, tooth, piece, 1);
+            if (st == STATUS_OK)
+                bytes[tooth] = n % 2 ? 0 : piece[0];
+        }
+        break;
     case OPERATIONS:
         break;
     }
@@ -147,6 +185,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     judge_pieces(&m);
     judge_unchanged(&m);
+    judge_touched(&m);
+    judge_put(&m, file, in.len % 2 ? memory / 2 : UINT32_MAX);
     store_close(m.store);
     store_close(NULL);
     source_close(file);

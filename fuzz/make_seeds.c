@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Writes seed inputs for every target: the image of each case and of its guard (tests/cases_*.c), and images named on
- * the command line, as recipes and structure by structure. tools/seeds merges what reaches new code into corpus/.
+ * the command line, as recipes and structure by structure. tools/merge-corpus takes what reaches new code into corpus/.
  *
  *     make_seeds FOLDER [IMAGE...]
  *
@@ -18,16 +18,11 @@
 #include "base/checked.h"
 #include "base/le.h"
 #include "format/layout.h"
+#include "fuzz/make_seeds.h"
 #include "fuzz/recipe.h"
 #include "tests/cases.h"
 
-enum {
-    SEED_MAX = 16384,
-    CHAIN_MAX = 4,
-    NAME_SIZE = 128,
-    IMAGE_MAX = 8,
-    SIGN_ALL = RECIPE_SIGN_HEADERS | RECIPE_SIGN_REGIONS | RECIPE_SIGN_LOG
-};
+enum { CHAIN_MAX = 4, IMAGE_MAX = 8, SIGN_ALL = RECIPE_SIGN_HEADERS | RECIPE_SIGN_REGIONS | RECIPE_SIGN_LOG };
 
 static const char *folder;
 static unsigned long written, left_out;
@@ -56,14 +51,7 @@ static void emit(const char *entry, const char *name, const void *bytes, size_t 
     written++;
 }
 
-/* An input put together. What does not fit makes it too long, and it is left out. */
-struct input {
-    uint8_t bytes[SEED_MAX + 64];
-    size_t len;
-    bool full;
-};
-
-static void add(struct input *in, const void *bytes, size_t len)
+void add(struct input *in, const void *bytes, size_t len)
 {
     if (in->full || len > sizeof(in->bytes) - in->len) {
         in->full = true;
@@ -74,14 +62,14 @@ static void add(struct input *in, const void *bytes, size_t len)
     in->len += len;
 }
 
-static void add_number(struct input *in, uint64_t v, size_t len)
+void add_number(struct input *in, uint64_t v, size_t len)
 {
     uint8_t le[8];
     put_le64(le, v);
     add(in, le, len);
 }
 
-static void emit_input(const char *entry, const char *name, const struct input *in)
+void emit_input(const char *entry, const char *name, const struct input *in)
 {
     if (!in->full)
         emit(entry, name, in->bytes, in->len);
@@ -89,12 +77,7 @@ static void emit_input(const char *entry, const char *name, const struct input *
 
 /* ---- whole images ---- */
 
-struct encoded {
-    uint8_t bytes[SEED_MAX];
-    size_t len; /* 0: too long */
-};
-
-static void encode(struct source *file, uint8_t flags, uint8_t seed, struct encoded *ret)
+void encode(struct source *file, uint8_t flags, uint8_t seed, struct encoded *ret)
 {
     ret->len = recipe_encode(file, flags, seed, ret->bytes, sizeof(ret->bytes));
 }
@@ -391,6 +374,7 @@ static void seeds_of_case(const struct test_case *c, bool guard, unsigned number
         }
     seeds_of_recipes(name, &images, number);
     seeds_of_structures(name, images.files[0], s.img, number);
+    moments_of_case(name, images.files, images.count, number);
     for (unsigned i = 0; i < images.count; i++)
         source_close(images.files[i]);
     for (uint32_t i = 0; i < s.file_count; i++)
@@ -559,7 +543,7 @@ static void seeds_of_disks(void)
 static void sweep_host(const char *name, const struct scene_images *s)
 {
     static struct encoded child, parent;
-    enum { WAYS = 15, NAMES = 5, CALLS = 10, MOMENTS = 5 };
+    enum { WAYS = 15, NAMES = 20, CALLS = 11, MOMENTS = 5 };
     static const uint8_t how[] = {0, 1, 2, 4, 7, 32, 64, 65, 128, 129, 130, 134, 96, 160};
     char full[NAME_SIZE];
 
@@ -660,6 +644,8 @@ int main(int argc, char **argv)
     seeds_of_journals();
     seeds_of_disks();
     sweeps();
+    seeds_of_moments();
+    seeds_by_hand();
     for (int i = 2; i < argc; i++)
         seeds_of_image(argv[i], (unsigned)i);
     (void)printf("%lu seeds, %lu images left out\n", written, left_out);

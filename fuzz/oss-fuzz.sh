@@ -20,7 +20,7 @@ shared=(src/cli/message.c src/cli/options.c tests/build.c tests/build_edit.c tes
 while read -r f; do
     case $f in
     src/base/crc32c_isal.c | src/cli/* | src/nbdkit/*) ;;
-    fuzz/fuzz_*.c | fuzz/make_*.c | fuzz/planted/* | fuzz/driver.c | fuzz/options.c | fuzz/sparsify.c | fuzz/unsparse.c) ;;
+    fuzz/fuzz_*.c | fuzz/make_*.c | fuzz/planted/* | fuzz/driver.c | fuzz/choose.c | fuzz/options.c | fuzz/sparsify.c | fuzz/unsparse.c) ;;
     *) shared+=("$f") ;;
     esac
 done < <(find src fuzz -name '*.c' | LC_ALL=C sort)

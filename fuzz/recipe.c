@@ -223,6 +223,12 @@ static uint64_t input_number(struct input *in, unsigned bytes)
 {
     uint64_t v = 0;
 
+    if (in->len >= sizeof(v) && bytes > 0) {
+        v = le64(in->ptr) << (64 - 8 * bytes) >> (64 - 8 * bytes);
+        in->ptr += bytes;
+        in->len -= bytes;
+        return v;
+    }
     for (unsigned i = 0; i < bytes && in->len > 0; i++, in->ptr++, in->len--)
         v |= (uint64_t)*in->ptr << (8 * i);
     return v;
