@@ -48,8 +48,10 @@ struct scene {
     struct check_options check;
     void (*restat)(struct image *img);           /* NULL: nothing changed */
     struct source *(*wrap)(struct source *base); /* NULL; a source of its own over the image's, closed before it */
-    uint64_t bad_off, bad_len;                   /* bytes of the file that cannot be read */
-    uint64_t claimed_size;                       /* what the source says its size is; 0: the truth */
+    /* NULL; around every file of the scene. own: closing it closes base as well. */
+    struct source *(*wrap_all)(struct source *base, bool own);
+    uint64_t bad_off, bad_len; /* bytes of the file that cannot be read */
+    uint64_t claimed_size;     /* what the source says its size is; 0: the truth */
     struct scene_file files[SCENE_FILES];
     uint32_t file_count;
     bool search; /* the directories "a" and "b" are searched */
@@ -85,17 +87,24 @@ extern const struct case_table metadata_cases;  /* META, PLOC */
 extern const struct case_table block_cases, log_cases, chain_cases,
     forensic_cases;                        /* BAT and SBM, LOG, CHAIN, XREF and FOR */
 extern const struct case_table tool_cases; /* images that other tools accept */
+extern const struct case_table edge_cases; /* conditions of rules from their other sides */
 
 /* One case opened and checked; for assertions of its own, and for golden reports. */
 struct case_run {
     struct scene scene;
     struct arena *arena;
     struct source *base, *source;
+    struct source *wrapped; /* what wrap_all is around, in `source` */
     struct faulty faulty;
     struct image *image;
     struct check_result *result;
 };
 void case_open(const struct test_case *c, bool guard, struct case_run *ret); /* aborts when the tool itself fails */
+/*
+ * The same on a host that may fail: prepare() gets scene and arena before anything looks at them. What then could not
+ * be made is NULL; case_close() all the same.
+ */
+enum status case_try(const struct test_case *c, bool guard, void (*prepare)(struct case_run *r), struct case_run *ret);
 void case_close(struct case_run *r);
 
 /* Findings of a rule in the result: how many are kept, and the i-th. */

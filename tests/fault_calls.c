@@ -221,6 +221,9 @@ static bool instead_of_reading(enum fault_class c, size_t *len, ssize_t *ret)
     case FAULT_SHORT:
         *len = (*len + 1) / 2;
         return false;
+    case FAULT_BYTE:
+        *len = *len < 1 ? *len : 1;
+        return false;
     default:
         return false;
     }

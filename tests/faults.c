@@ -10,8 +10,9 @@
  * - leave what it reads as it was, make the file it was to make as a whole or not at all, and a changed image old or
  * new.
  *
- *     faults allocations|calls [--most N] [SCENE]     at most N runs for each kind of fault and scene, spread over its
- * calls
+ *     faults allocations|calls [--most N] [--count] [SCENE]
+ *         --most N     at most N runs for each kind of fault and scene, spread over its calls
+ *         --count      says how many runs that is, and makes none
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -239,7 +240,7 @@ static uint64_t result_of(const struct fault_scene *s)
 
 static void complain(const struct fault_scene *s, const struct fault_plan *p, const struct outcome *o, const char *why)
 {
-    static const char *const kinds[] = {"nothing", "error", "interrupt", "short", "end", "smaller", "larger"};
+    static const char *const kinds[] = {"nothing", "error", "interrupt", "short", "byte", "end", "smaller", "larger"};
     if (++total.failed > SHOWN)
         return;
     printf("FAIL %s: %s %" PRIu64 "%s: %s%s%s: exit %d", s->name, fault_class_name(p->where), p->at,
@@ -252,7 +253,7 @@ static void complain(const struct fault_scene *s, const struct fault_plan *p, co
 
 static bool is_transparent(const struct fault_plan *p)
 {
-    return p->kind == FAULT_INTERRUPT || p->kind == FAULT_SHORT;
+    return p->kind == FAULT_INTERRUPT || p->kind == FAULT_SHORT || p->kind == FAULT_BYTE;
 }
 
 static bool lies(const struct fault_plan *p)
@@ -343,6 +344,8 @@ static const struct kind call_kinds[] = {
     {CALL_READ, FAULT_ERROR, EAGAIN, false},  {CALL_READ, FAULT_INTERRUPT, 0, false},
     {CALL_READ, FAULT_SHORT, 0, false},       {CALL_READ, FAULT_SHORT, 0, true},
     {CALL_READ, FAULT_END, 0, false},         {CALL_READ, FAULT_END, 0, true},
+    {CALL_READ, FAULT_BYTE, 0, false},        {CALL_READ, FAULT_ERROR, ESTALE, false},
+    {CALL_READ, FAULT_ERROR, ENODEV, true},   {CALL_SEEK, FAULT_ERROR, EIO, false},
     {CALL_STREAM, FAULT_ERROR, EIO, false},   {CALL_STREAM, FAULT_ERROR, EAGAIN, false},
     {CALL_STREAM, FAULT_INTERRUPT, 0, false}, {CALL_STREAM, FAULT_SHORT, 0, true},
     {CALL_STREAM, FAULT_END, 0, true},        {CALL_SEEK, FAULT_ERROR, EINVAL, false},
@@ -388,6 +391,8 @@ static uint64_t evidence(void)
     return h;
 }
 
+static bool count_only;
+
 static void scene(const struct fault_scene *s, const struct kind *kinds, size_t count, uint64_t most)
 {
     struct outcome clean;
@@ -407,7 +412,10 @@ static void scene(const struct fault_scene *s, const struct kind *kinds, size_t 
         uint64_t n = calls.counts.calls[kinds[k].where], step = n > most ? (n + most - 1) / most : 1;
         for (uint64_t at = 1; at <= n; at += step) {
             const struct fault_plan p = {kinds[k].where, kinds[k].kind, kinds[k].error, at, kinds[k].sticky};
-            one(s, &p, &clean, old);
+            if (count_only)
+                total.runs += !lies(&p) || s->result == RESULT_READS;
+            else
+                one(s, &p, &clean, old);
         }
     }
     if (evidence() != files) {
@@ -458,12 +466,14 @@ int main(int argc, char **argv)
     const char *only = NULL;
     size_t scenes = 0;
     if (argc < 2 || (!allocations && strcmp(argv[1], "calls") != 0)) {
-        (void)fprintf(stderr, "usage: faults allocations|calls [--most N] [SCENE]\n");
+        (void)fprintf(stderr, "usage: faults allocations|calls [--most N] [--count] [SCENE]\n");
         return 2;
     }
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--most") == 0 && i + 1 < argc)
             most = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--count") == 0)
+            count_only = true;
         else
             only = argv[i];
     }
@@ -486,11 +496,14 @@ int main(int argc, char **argv)
               most);
         scenes++;
     }
-    finish(allocations, scenes);
+    if (count_only)
+        printf("%" PRIu64 " runs under %zu scenarios\n", total.runs, scenes);
+    else
+        finish(allocations, scenes);
     if (chdir("/") == 0) {
         char command[sizeof(folder) + 16];
         (void)snprintf(command, sizeof(command), "rm -rf '%s'", folder);
         (void)!system(command);
     }
-    return total.failed == 0 && total.fired > 0 ? 0 : 1;
+    return total.failed == 0 && (total.fired > 0 || count_only) ? 0 : 1;
 }

@@ -30,6 +30,7 @@ enum fault_kind {
     FAULT_ERROR,     /* fails with an errno */
     FAULT_INTERRUPT, /* EINTR, once */
     FAULT_SHORT,     /* half of it is done */
+    FAULT_BYTE,      /* one byte of it is done */
     FAULT_END,       /* the file ends here: no byte is read */
     FAULT_SMALLER,   /* the size is half of the truth */
     FAULT_LARGER,    /* the size is 64 KiB more than the truth */

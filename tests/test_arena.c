@@ -184,6 +184,20 @@ static void nth_allocation_fails_on_demand(void **state)
     arena_destroy(a);
 }
 
+/* The sum of size and header is past every number, then past every budget. */
+static void sizes_at_the_end_of_numbers(void **state)
+{
+    struct arena *a = arena_create(1 << 20);
+    (void)state;
+    assert_non_null(a);
+    for (size_t d = 0; d < 64; d++) {
+        assert_null(arena_alloc(a, SIZE_MAX - d));
+        assert_int_equal(arena_status(a), STATUS_LIMIT);
+    }
+    assert_int_equal(arena_used(a), 0);
+    arena_destroy(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +209,7 @@ int main(void)
         cmocka_unit_test(growing_doubles_and_keeps_content),
         cmocka_unit_test(growing_over_budget_changes_nothing),
         cmocka_unit_test(nth_allocation_fails_on_demand),
+        cmocka_unit_test(sizes_at_the_end_of_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

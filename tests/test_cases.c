@@ -16,7 +16,7 @@
 #include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
 
 static const struct case_table *const tables[] = {&container_cases, &metadata_cases, &block_cases, &log_cases,
-                                                  &chain_cases,     &forensic_cases, &tool_cases};
+                                                  &chain_cases,     &forensic_cases, &tool_cases,  &edge_cases};
 enum { TABLES = sizeof(tables) / sizeof(tables[0]) };
 
 static void run_case(void **state)

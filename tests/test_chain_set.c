@@ -203,6 +203,92 @@ static void memory_that_is_gone(void **state)
     }
 }
 
+/* What the parent has instead of the GUID that the child asks for tells what happened to it. */
+static void near_misses(void **state)
+{
+    enum { OLDER_HEADER, FILE_WRITE, DISK_ID, NOTHING, NO_HEADER, SECOND, SECTOR_SIZE, ROWS };
+    static const struct {
+        enum link_verdict verdict;
+        const char *near_miss;
+    } want[ROWS] = {
+        [OLDER_HEADER] = {LINK_MISMATCH, "the DataWriteGuid of the parent's older header"},
+        [FILE_WRITE] = {LINK_MISMATCH, "the parent's FileWriteGuid"},
+        [DISK_ID] = {LINK_MISMATCH, "the parent's Virtual Disk ID"},
+        [NOTHING] = {LINK_MISMATCH, NULL},
+        [NO_HEADER] = {LINK_UNREADABLE, NULL},
+        [SECOND] = {LINK_FITS_SECOND, NULL},
+        [SECTOR_SIZE] = {LINK_SECTOR_SIZE, NULL},
+    };
+    static const struct member m[] = {
+        {.path = "child", .guid = 2, .linkage = 99},
+        {.path = "x/parent.vhdx", .guid = 3},
+    };
+    static const uint32_t named[] = {1};
+    (void)state;
+    for (unsigned by_name = 0; by_name < 2; by_name++) {
+        for (unsigned row = 0; row < ROWS; row++) {
+            struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+            assert_int_equal(build(&s, m, 2), STATUS_OK);
+            struct chain_file *child = &s.files[0], *parent = &s.files[1];
+            parent->have_other_guid = row == OLDER_HEADER;
+            parent->other_data_write_guid = guid_of(row == OLDER_HEADER ? 99 : 98);
+            parent->file_write_guid = guid_of(row == FILE_WRITE ? 99 : 97);
+            parent->have_disk_id = row == DISK_ID;
+            parent->disk_id = guid_of(99); /* counts only when it is there */
+            parent->have_data_write_guid = row != NO_HEADER;
+            child->have_linkage2 = row == SECOND || row == NOTHING;
+            child->linkage2 = guid_of(row == SECOND ? 3 : 96);
+            if (row == SECTOR_SIZE) {
+                child->linkage = guid_of(3);
+                parent->logical_sector_size = 4096;
+            }
+            assert_int_equal(chain_set_resolve(&s, by_name ? NULL : named, by_name ? 0 : 1), STATUS_OK);
+            child = &s.files[0];
+            assert_int_equal(child->verdict, want[row].verdict);
+            assert_int_equal(child->parent, 1);
+            assert_int_equal(child->near_miss == NULL, want[row].near_miss == NULL);
+            if (child->near_miss)
+                assert_string_equal(child->near_miss, want[row].near_miss);
+            arena_destroy(s.arena);
+        }
+    }
+}
+
+static void chains_that_are_too_deep(void **state)
+{
+    struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+    struct img *parent = img_create(NULL);
+    const uint32_t files = (uint32_t)LIMIT_CHAIN_DEPTH + 1;
+    (void)state;
+    for (unsigned i = 1; i <= files; i++)
+        assert_int_equal(add(&s, &(struct member){.path = "file", .guid = i, .linkage = i - 1}, parent), STATUS_OK);
+    assert_int_equal(chain_set_resolve(&s, NULL, 0), STATUS_OK);
+    assert_int_equal(s.files[files - 2].verdict, LINK_FITS);
+    assert_int_equal(s.files[files - 2].depth, LIMIT_CHAIN_DEPTH - 1);
+    assert_int_equal(s.files[files - 1].verdict, LINK_TOO_DEEP);
+    img_free(parent);
+    arena_destroy(s.arena);
+}
+
+/* Inodes are numbers of their device. */
+static void same_inode_on_another_device(void **state)
+{
+    static const struct member m[] = {
+        {.path = "a", .guid = 1, .inode = 5},
+        {.path = "b", .guid = 2, .inode = 5},
+        {.path = "c", .guid = 3, .inode = 5},
+    };
+    struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+    (void)state;
+    assert_int_equal(build(&s, m, 3), STATUS_OK);
+    s.files[1].device = 2;
+    s.files[0].device = 3;
+    assert_int_equal(chain_set_resolve(&s, NULL, 0), STATUS_OK);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(s.files[i].same_as, CHAIN_NONE);
+    arena_destroy(s.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +299,9 @@ int main(void)
         cmocka_unit_test(nothing_at_all),
         cmocka_unit_test(verdicts_have_names),
         cmocka_unit_test(memory_that_is_gone),
+        cmocka_unit_test(near_misses),
+        cmocka_unit_test(chains_that_are_too_deep),
+        cmocka_unit_test(same_inode_on_another_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

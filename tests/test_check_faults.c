@@ -36,21 +36,37 @@ struct checked {
     enum status status;
 };
 
+static void open_and_check(struct checked *c, const struct img *img)
+{
+    const struct host_facts host = {.known = true, .info = {.size = img->size, .allocated_bytes = img->size}};
+    c->status = image_open(c->arena, &c->faulty.source, "faults.vhdx", &host,
+                           &(struct image_options){.no_replay = false}, &c->image);
+    if (c->status == STATUS_OK)
+        c->status = chain_resolve(c->image, &(struct chain_options){.parent_count = 0});
+    if (c->status == STATUS_OK)
+        c->status = check_run(c->image, &(struct check_options){.max_findings = 100}, NULL, &c->result);
+}
+
+static void check_with_bad_bytes(struct checked *c, const struct img *img, uint64_t off, uint64_t len)
+{
+    *c = (struct checked){.arena = arena_create(LIMIT_MEMORY_DEFAULT), .base = img_source(img)};
+    assert_non_null(c->arena);
+    (void)faulty_over(&c->faulty, c->base);
+    c->faulty.bad_off = off;
+    c->faulty.bad_len = len;
+    open_and_check(c, img);
+}
+
 /* fail_read, fail_allocation: number of the one that fails, and with sticky all behind it; 0: none. */
 static void check(struct checked *c, const struct img *img, uint64_t fail_read, uint64_t fail_allocation, bool sticky)
 {
     *c = (struct checked){.arena = arena_create(LIMIT_MEMORY_DEFAULT), .base = img_source(img)};
     assert_non_null(c->arena);
-    struct source *s = faulty_over(&c->faulty, c->base);
+    (void)faulty_over(&c->faulty, c->base);
     c->faulty.fail_read = fail_read;
     c->faulty.sticky = sticky;
     arena_fail_at(c->arena, fail_allocation, sticky);
-    const struct host_facts host = {.known = true, .info = {.size = img->size, .allocated_bytes = img->size}};
-    c->status = image_open(c->arena, s, "faults.vhdx", &host, &(struct image_options){.no_replay = false}, &c->image);
-    if (c->status == STATUS_OK)
-        c->status = chain_resolve(c->image, &(struct chain_options){.parent_count = 0});
-    if (c->status == STATUS_OK)
-        c->status = check_run(c->image, &(struct check_options){.max_findings = 100}, NULL, &c->result);
+    open_and_check(c, img);
 }
 
 static void drop(struct checked *c)
@@ -103,6 +119,45 @@ static void allocations_fail_in_turn(bool sticky)
     img_free(img);
 }
 
+/* A checksum that is wrong is compared over the whole slot as well; where that cannot be read, nobody knows. */
+static void rest_of_a_header_slot(void **state)
+{
+    struct img *img = img_create(NULL);
+    struct checked c;
+    (void)state;
+    img_header(img, 0)[4] ^= 1;
+    img_fill(img, HEADER_OFF[0] + HEADER_LEN, 16, 1); /* holes are not read */
+    for (uint64_t bad_len = 0; bad_len < 2; bad_len++) {
+        check_with_bad_bytes(&c, img, bad_len > 0 ? HEADER_OFF[0] + HEADER_LEN : 0, bad_len);
+        assert_int_equal(c.status, STATUS_OK);
+        assert_false(c.image->headers[0].io_error);
+        assert_int_equal(c.image->headers[0].slot_unread, bad_len > 0);
+        assert_int_equal(c.result->io_error, bad_len > 0);
+        drop(&c);
+    }
+    img_free(img);
+}
+
+/* The time is over when the rules begin: the limit is named, and nothing is called complete. */
+static void time_that_is_over(void **state)
+{
+    struct img *img = dirty_image();
+    struct checked c = {.arena = arena_create(LIMIT_MEMORY_DEFAULT), .base = img_source(img)};
+    (void)state;
+    struct source *s = faulty_over(&c.faulty, c.base);
+    assert_int_equal(image_open(c.arena, s, "faults.vhdx", NULL, NULL, &c.image), STATUS_OK);
+    assert_int_equal(chain_resolve(c.image, &(struct chain_options){.parent_count = 0}), STATUS_OK);
+    s->deadline_ns = 1;
+    assert_int_equal(check_run(c.image, &(struct check_options){.max_findings = 100}, NULL, &c.result), STATUS_OK);
+    assert_true(c.result->limited);
+    assert_false(c.result->complete);
+    assert_false(c.result->io_error);
+    assert_int_equal(c.result->limit_count, 1);
+    assert_string_equal(c.result->limits[0].name, "time");
+    drop(&c);
+    img_free(img);
+}
+
 static void every_read_fails_in_turn(void **state)
 {
     (void)state;
@@ -120,6 +175,8 @@ static void every_allocation_fails_in_turn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rest_of_a_header_slot),
+        cmocka_unit_test(time_that_is_over),
         cmocka_unit_test(every_read_fails_in_turn),
         cmocka_unit_test(every_allocation_fails_in_turn),
     };

@@ -152,6 +152,18 @@ static void little_endian_fields(void **state)
     assert_int_equal(le32(out + 1), 0xfedc8001);
 }
 
+static void equal_but_for_zeros(void **state)
+{
+    static const uint8_t a[] = {1, 2, 0, 0}, b[] = {1, 2}, c[] = {1, 2, 0, 3}, d[] = {1, 3};
+    (void)state;
+    assert_true(span_equal_but_zeros(span_of(a, 4), span_of(b, 2)));
+    assert_true(span_equal_but_zeros(span_of(b, 2), span_of(a, 4)));
+    assert_true(span_equal_but_zeros(span_of(b, 2), span_of(b, 2)));
+    assert_false(span_equal_but_zeros(span_of(c, 4), span_of(b, 2)));
+    assert_false(span_equal_but_zeros(span_of(b, 2), span_of(c, 4)));
+    assert_false(span_equal_but_zeros(span_of(d, 2), span_of(a, 4)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +174,7 @@ int main(void)
         cmocka_unit_test(first_nonzero_byte_at_any_place),
         cmocka_unit_test(nonzero_bytes_of_any_value),
         cmocka_unit_test(little_endian_fields),
+        cmocka_unit_test(equal_but_for_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

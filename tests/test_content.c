@@ -75,6 +75,60 @@ static const struct content_case cases[] = {
     {NULL, {AT(0, "PK\3\4\xff\xff")}},
     {"pe", {AT(0, "MZ"), AT(60, "\x80"), AT(128, "PE\0\0")}},
     {NULL, {AT(0, "MZ"), AT(60, "\x80\0\0\xff"), AT(128, "PE\0\0")}}, /* points out of sight */
+
+    /* Each second sign alone is wrong, or just right. */
+    {NULL, {AT(0, "loge"), AT(8, "\0\x20\0\0"), AT(12, "\1")}},
+    {"fat16", {AT(54, "FAT16   "), AT(11, "\0\x10\x80\1\0\4"), AT(21, "\xf0"), AT(510, "\x55\xaa")}},
+    {"fat12", {AT(54, "FAT12   "), AT(11, "\0\2\1\1\0\2"), AT(21, "\xff"), AT(510, "\x55\xaa")}},
+    {NULL, {AT(54, "FAT16   "), AT(11, "\0\3\1\1\0\1"), AT(21, "\xf8"), AT(510, "\x55\xaa")}},   /* sectors of 768 */
+    {NULL, {AT(54, "FAT16   "), AT(11, "\0\1\1\1\0\1"), AT(21, "\xf8"), AT(510, "\x55\xaa")}},   /* of 256 */
+    {NULL, {AT(54, "FAT16   "), AT(11, "\0\x20\1\1\0\1"), AT(21, "\xf8"), AT(510, "\x55\xaa")}}, /* of 8192 */
+    {NULL, {AT(54, "FAT16   "), AT(11, "\0\2\1\0\0\1"), AT(21, "\xf8"), AT(510, "\x55\xaa")}},   /* no boot sector */
+    {NULL, {AT(54, "FAT16   "), AT(11, "\0\2\1\1\0\0"), AT(21, "\xf8"), AT(510, "\x55\xaa")}},   /* no table */
+    {NULL, {AT(54, "FAT16   "), AT(11, "\0\2\1\1\0\5"), AT(21, "\xf8"), AT(510, "\x55\xaa")}},   /* five */
+    {NULL, {AT(54, "FAT16   "), AT(11, "\0\2\1\1\0\1"), AT(21, "\xf7"), AT(510, "\x55\xaa")}},   /* no such medium */
+    {"ext4", {AT(1024, "\1"), AT(1028, "\1"), AT(1080, "\x53\xef"), AT(1124, "\x8")}},           /* huge files */
+    {"ext2", {AT(1024, "\1"), AT(1028, "\1"), AT(1048, "\6"), AT(1080, "\x53\xef"), AT(1100, "\1")}},
+    {NULL, {AT(1024, "\1"), AT(1080, "\x53\xef")}},                                 /* no blocks */
+    {NULL, {AT(1024, "\1"), AT(1028, "\1"), AT(1048, "\7"), AT(1080, "\x53\xef")}}, /* blocks of 128 KiB */
+    {NULL, {AT(1024, "\1"), AT(1028, "\1"), AT(1080, "\x53\xef"), AT(1100, "\2")}}, /* revision 2 */
+    {"hfsplus", {AT(1024, "H+\0\4")}},
+    {"hfsplus", {AT(1024, "HX\0\5")}},
+    {NULL, {AT(1024, "H+\0\3")}},
+    {"linux_raid", {AT(0, "\xfc\x4e\x2b\xa9\1")}},
+    {"linux_raid", {AT(4096, "\xfc\x4e\x2b\xa9\1")}},
+    {NULL, {AT(0, "\xfc\x4e\x2b\xa9\2")}},
+    {"mbr", {AT(450, "\x07"), AT(454, "\1"), AT(458, "\1"), AT(510, "\x55\xaa")}},
+    {NULL, {AT(450, "\x07"), AT(454, "\1"), AT(510, "\x55\xaa")}}, /* a partition of no sectors */
+    {NULL, {AT(450, "\x07"), AT(458, "\1"), AT(510, "\x55\xaa")}}, /* over the table itself */
+    {"ntfs_index", {AT(0, "INDX\x28\0\x09\0")}},
+    {NULL, {AT(0, "INDX\x27\0\x09\0")}},
+    {NULL, {AT(0, "INDX\x41\0\x09\0")}},
+    {NULL, {AT(0, "INDX\x28\0\1\0")}},
+    {"ntfs_index", {AT(0, "INDX\x40\0\x81\0")}},
+    {NULL, {AT(0, "INDX\x40\0\x82\0")}},
+    {"gzip", {AT(0, "\x1f\x8b\x08\x1f\0\0\0\0\2\x0d")}},
+    {"gzip", {AT(0, "\x1f\x8b\x08\0\0\0\0\0\4\xff")}},
+    {NULL, {AT(0, "\x1f\x8b\x09\0\0\0\0\0\0\3")}},
+    {NULL, {AT(0, "\x1f\x8b\x08\0\0\0\0\0\1\3")}},
+    {NULL, {AT(0, "\x1f\x8b\x08\0\0\0\0\0\0\x0e")}},
+    {"bzip2", {AT(0, "BZh91AY&SY")}},
+    {"bzip2", {AT(0, "BZh11AY&SY")}},
+    {NULL, {AT(0, "BZh01AY&SY")}},
+    {NULL, {AT(0, "BZh:1AY&SY")}},
+    {NULL, {AT(0, "BZh9\x17\x72\x45\x38\x50\x90")}}, /* the end of a stream: nothing in it */
+    {NULL, {AT(0, "PK\3\4\x14\0")}},                 /* a name without a letter */
+    {"jpeg", {AT(0, "\xff\xd8\xff\xe0")}},
+    {"jpeg", {AT(0, "\xff\xd8\xff\xef")}},
+    {"jpeg", {AT(0, "\xff\xd8\xff\xdb")}},
+    {"jpeg", {AT(0, "\xff\xd8\xff\xfe")}},
+    {NULL, {AT(0, "\xff\xd8\xff\xdf")}},
+    {NULL, {AT(0, "\xff\xd8\xff\xf0")}},
+    {"elf", {AT(0, "\177ELF\1\1\1")}},
+    {"elf", {AT(0, "\177ELF\2\2\1")}},
+    {NULL, {AT(0, "\177ELF\3\1\1")}},
+    {NULL, {AT(0, "\177ELF\1\3\1")}},
+    {NULL, {AT(0, "\177ELF\1\1\2")}},
 };
 
 static void build(const struct content_case *c)

@@ -137,6 +137,15 @@ static void implementations_agree_on_any_length_alignment_and_split(void **state
     }
 }
 
+static void front_shorter_than_its_checksum_is_zero(void **state)
+{
+    static const uint8_t bytes[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    (void)state;
+    for (size_t len = 0; len < 8; len++)
+        assert_int_equal(crc32c_structure_front(span_of(bytes, len), 64), 0);
+    assert_int_not_equal(crc32c_structure_front(span_of(bytes, 8), 64), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +154,7 @@ int main(void)
         cmocka_unit_test(zeros_are_as_good_as_fed),
         cmocka_unit_test(structure_shorter_than_its_checksum_is_zero),
         cmocka_unit_test(implementations_agree_on_any_length_alignment_and_split),
+        cmocka_unit_test(front_shorter_than_its_checksum_is_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

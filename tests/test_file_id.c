@@ -138,6 +138,34 @@ static void encoder_stops_at_damaged_utf8(void **state)
     }
 }
 
+/* The first and the last character of each length of UTF-8. */
+static void encoder_takes_every_length_of_utf8(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint16_t units[2];
+        size_t len;
+    } rows[] = {
+        {"\x01", {0x0001}, 2},
+        {"\x7F", {0x007F}, 2},
+        {"\xC2\x80", {0x0080}, 2},
+        {"\xDF\xBF", {0x07FF}, 2},
+        {"\xE0\xA0\x80", {0x0800}, 2},
+        {"\xEF\xBF\xBF", {0xFFFF}, 2},
+        {"\xF0\x90\x80\x80", {0xD800, 0xDC00}, 4},
+        {"\xF4\x8F\xBF\xBF", {0xDBFF, 0xDFFF}, 4},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct file_identifier f;
+        file_identifier_encode(rows[i].text, page);
+        assert_true(file_identifier_decode(span_of(page, sizeof(page)), &f));
+        assert_int_equal(f.creator_text.len, rows[i].len);
+        assert_int_equal(le16(page + 8), rows[i].units[0]);
+        assert_int_equal(le16(page + 10), rows[i].units[1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,7 +173,7 @@ int main(void)
         cmocka_unit_test(needs_520_bytes_and_no_more),   cmocka_unit_test(wrong_signature_still_decodes),
         cmocka_unit_test(creator_may_use_all_256_units), cmocka_unit_test(a_nul_is_a_whole_unit),
         cmocka_unit_test(encoder_cuts_at_255_units),     cmocka_unit_test(encoder_never_splits_a_surrogate_pair),
-        cmocka_unit_test(encoder_stops_at_damaged_utf8),
+        cmocka_unit_test(encoder_stops_at_damaged_utf8), cmocka_unit_test(encoder_takes_every_length_of_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

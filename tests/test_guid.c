@@ -140,6 +140,15 @@ static void version_1_holds_time_and_node(void **state)
     assert_int_equal(ticks, 7);
 }
 
+static void braces_come_in_pairs(void **state)
+{
+    struct guid g;
+    (void)state;
+    assert_true(guid_parse("{12345678-1234-1234-1234-123456789abc}", 38, &g));
+    assert_false(guid_parse("{12345678-1234-1234-1234-123456789abc)", 38, &g));
+    assert_false(guid_parse("(12345678-1234-1234-1234-123456789abc}", 38, &g));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +157,7 @@ int main(void)
         cmocka_unit_test(nil_and_order),
         cmocka_unit_test(form_tells_the_writer),
         cmocka_unit_test(version_1_holds_time_and_node),
+        cmocka_unit_test(braces_come_in_pairs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -196,6 +196,16 @@ static void signing_covers_the_whole_entry(void **state)
     assert_int_not_equal(le32(entry + 4), before);
 }
 
+static void descriptor_of_no_kind_has_no_signature(void **state)
+{
+    uint8_t out[LOG_DESCRIPTOR_LEN];
+    (void)state;
+    memset(out, 0xEE, sizeof(out));
+    log_descriptor_encode(&(struct log_descriptor){.kind = LOG_DESCRIPTOR_UNKNOWN, .file_off = 4096, .len = 8192}, out);
+    assert_true(span_is_zero(span_of(out, 16)));
+    assert_int_equal(le64(out + 16), 4096);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +218,7 @@ int main(void)
         cmocka_unit_test(unknown_descriptor_decodes_as_unknown),
         cmocka_unit_test(page_survives_split_and_assembly),
         cmocka_unit_test(signing_covers_the_whole_entry),
+        cmocka_unit_test(descriptor_of_no_kind_has_no_signature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -738,6 +738,34 @@ static void holes_cost_nothing(void **state)
     free(bytes);
 }
 
+/* Up to 4095 MiB with an entry in every 4 MiB: reads follow the entries, of which twice the ring has twice as many. */
+static void a_sparse_ring_costs_its_entries(void **state)
+{
+    (void)state;
+    enum { ENTRIES_MOST = 1024, APART = 4 << 20 };
+    static struct mem_extent extents[ENTRIES_MOST];
+    const uint64_t off = MIB;
+    struct entry e = {.sequence_number = 4};
+    uint8_t *bytes = entry_bytes(&e);
+    uint64_t calls[3];
+    for (unsigned i = 0; i < 3; i++) {
+        const uint64_t entries = ENTRIES_MOST >> (2 - i), len = entries * APART - MIB;
+        for (uint64_t n = 0; n < entries; n++)
+            extents[n] = (struct mem_extent){.off = off + n * APART, .ptr = bytes, .len = SECTOR};
+        struct source *s = extents_open(extents, entries, off + len);
+        struct ring r = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+        assert_int_equal(log_scan_run(r.arena, s, off, len, &live_guid, &r.scan), STATUS_OK);
+        assert_int_equal(r.scan.valid_live, entries);
+        calls[i] = s->read_calls;
+        assert_in_range(calls[i], 1, 2 * entries + 8);
+        assert_true(s->read_bytes <= 4 * entries * SECTOR);
+        arena_destroy(r.arena);
+        source_close(s);
+    }
+    assert_true(calls[1] <= 2 * calls[0] + 8 && calls[2] <= 2 * calls[1] + 8);
+    free(bytes);
+}
+
 /* What is missing behind the ring's end is a hole at its start; sectors between holes are orphans. */
 static void a_wrapped_entry_may_end_in_a_hole(void **state)
 {
@@ -1165,6 +1193,7 @@ int main(void)
         cmocka_unit_test(what_the_file_does_not_have_counts_as_zeros),
         cmocka_unit_test(the_log_may_start_anywhere),
         cmocka_unit_test(holes_cost_nothing),
+        cmocka_unit_test(a_sparse_ring_costs_its_entries),
         cmocka_unit_test(a_wrapped_entry_may_end_in_a_hole),
         cmocka_unit_test(the_checksum_of_a_hole_is_computed),
         cmocka_unit_test(zeros_and_holes_give_the_same_checksum),

@@ -179,6 +179,28 @@ static void short_items_fail_long_ones_do_not(void **state)
     assert_true(sector_size_decode(span_of(bytes, 32), &sector));
 }
 
+/* A table that is zero behind what it counts may be given without that part; more than a table is no part of it. */
+static void front_reaches_over_the_counted_entries(void **state)
+{
+    static uint8_t longer[METADATA_TABLE_LEN + METADATA_ENTRY_LEN];
+    struct metadata_table t, whole;
+    (void)state;
+    memset(table, 0, sizeof(table));
+    put_le16(table + 10, 1);
+    assert_int_equal(metadata_table_front_len(span_of(table, sizeof(table))),
+                     METADATA_TABLE_HEADER_LEN + METADATA_ENTRY_LEN);
+    for (size_t len = 0; len < METADATA_TABLE_HEADER_LEN + METADATA_ENTRY_LEN; len++)
+        assert_false(metadata_table_decode_front(span_of(table, len), &t));
+    assert_int_equal(metadata_table_front_len(span_of(table, 4)), 0);
+    assert_true(metadata_table_decode_front(span_of(table, METADATA_TABLE_HEADER_LEN + METADATA_ENTRY_LEN), &t));
+    assert_false(metadata_table_decode_front(span_of(table, METADATA_TABLE_HEADER_LEN + METADATA_ENTRY_LEN + 1), &t));
+    memcpy(longer, table, sizeof(table));
+    memset(longer + sizeof(table), 0xEE, METADATA_ENTRY_LEN);
+    assert_true(metadata_table_decode_front(span_of(longer, sizeof(longer)), &whole));
+    assert_int_equal(whole.front.len, METADATA_TABLE_LEN);
+    assert_int_equal(whole.usable_count, t.usable_count);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +213,7 @@ int main(void)
         cmocka_unit_test(file_parameters_flags),
         cmocka_unit_test(fixed_items_round_trip),
         cmocka_unit_test(short_items_fail_long_ones_do_not),
+        cmocka_unit_test(front_reaches_over_the_counted_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

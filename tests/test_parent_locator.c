@@ -152,6 +152,17 @@ static void encoder_refuses_what_does_not_fit(void **state)
     assert_int_equal(parent_locator_encode(type, &pair, 1, item, sizeof(item)), 0);
 }
 
+static void encoder_refuses_a_key_that_does_not_fit(void **state)
+{
+    static const struct locator_string pairs[] = {{"relative_path", "a"}};
+    uint8_t out[LOCATOR_HEADER_LEN + LOCATOR_ENTRY_LEN + 26 + 2];
+    const struct guid *type = known_guid(KNOWN_LOCATOR_TYPE_VHDX);
+    (void)state;
+    assert_int_equal(parent_locator_encode(type, pairs, 1, out, sizeof(out)), sizeof(out));
+    for (uint32_t cap = 0; cap < sizeof(out); cap++)
+        assert_int_equal(parent_locator_encode(type, pairs, 1, out, cap), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +172,7 @@ int main(void)
         cmocka_unit_test(usable_pairs_stop_at_the_item),
         cmocka_unit_test(needs_the_header),
         cmocka_unit_test(encoder_refuses_what_does_not_fit),
+        cmocka_unit_test(encoder_refuses_a_key_that_does_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,6 +191,26 @@ static void checksum_covers_the_last_byte(void **state)
     assert_false(region_table_valid(&t));
 }
 
+/* A table that is zero behind what it counts may be given without that part; more than a table is no part of it. */
+static void front_reaches_over_the_counted_entries(void **state)
+{
+    static uint8_t longer[REGION_TABLE_LEN + REGION_ENTRY_LEN];
+    struct region_table t, whole;
+    (void)state;
+    memset(table, 0, sizeof(table));
+    put_le32(table + 8, 1);
+    assert_int_equal(region_table_front_len(span_of(table, sizeof(table))), REGION_TABLE_HEADER_LEN + REGION_ENTRY_LEN);
+    for (size_t len = 0; len < REGION_TABLE_HEADER_LEN + REGION_ENTRY_LEN; len++)
+        assert_false(region_table_decode_front(span_of(table, len), &t));
+    assert_int_equal(region_table_front_len(span_of(table, 4)), 0);
+    assert_true(region_table_decode_front(span_of(table, REGION_TABLE_HEADER_LEN + REGION_ENTRY_LEN), &t));
+    memcpy(longer, table, sizeof(table));
+    memset(longer + sizeof(table), 0xEE, REGION_ENTRY_LEN);
+    assert_true(region_table_decode_front(span_of(longer, sizeof(longer)), &whole));
+    assert_int_equal(whole.front.len, REGION_TABLE_LEN);
+    assert_int_equal(whole.usable_count, t.usable_count);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +222,7 @@ int main(void)
         cmocka_unit_test(too_many_entries_are_refused_by_the_encoder_only),
         cmocka_unit_test(needs_all_64_kib),
         cmocka_unit_test(checksum_covers_the_last_byte),
+        cmocka_unit_test(front_reaches_over_the_counted_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include <cmocka.h>
 
@@ -168,6 +169,44 @@ static void every_status_has_words(void **state)
     assert_string_equal(status_text(STATUS_IO), "i/o error");
 }
 
+static void long_texts_when_memory_ends(void **state)
+{
+    (void)state;
+    struct text t = text_in(arena);
+    arena_fail_at(arena, 1, false);
+    text_addf(&t, "%0300d", 7);
+    assert_true(t.failed);
+    assert_int_equal(arena_status(arena), STATUS_NO_MEMORY);
+}
+
+static void what_cannot_be_formatted_is_a_failure(void **state)
+{
+    static const wchar_t no_character[] = {(wchar_t)0x110000, 0};
+    (void)state;
+    struct text t = text_in(arena);
+    text_addf(&t, "%ls", no_character);
+    assert_true(t.failed);
+}
+
+static void largest_sizes(void **state)
+{
+    static const struct {
+        uint64_t bytes;
+        const char *words;
+    } rows[] = {
+        {(uint64_t)1 << 60, "1 EiB"},
+        {UINT64_MAX, "16.0 EiB"},
+        {((uint64_t)1 << 60) - 1, "1.0 EiB"},
+        {(uint64_t)3 << 59, "1.5 EiB"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct text t = text_in(arena);
+        text_add_size(&t, rows[i].bytes);
+        assert_string_equal(text_str(&t), rows[i].words);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +216,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(printable_escapes_what_acts, setup, teardown),
         cmocka_unit_test_setup_teardown(sizes_for_people, setup, teardown),
         cmocka_unit_test(every_status_has_words),
+        cmocka_unit_test_setup_teardown(long_texts_when_memory_ends, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_formatted_is_a_failure, setup, teardown),
+        cmocka_unit_test_setup_teardown(largest_sizes, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

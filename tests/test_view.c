@@ -43,6 +43,21 @@ static void done(struct built *b)
 
 /* ---- healthy images ---- */
 
+/* Field by field: between them there is padding. */
+static void assert_same_geometry(const struct geometry *a, const struct geometry *b)
+{
+    assert_int_equal(a->virtual_size, b->virtual_size);
+    assert_int_equal(a->block_size, b->block_size);
+    assert_int_equal(a->logical_sector_size, b->logical_sector_size);
+    assert_int_equal(a->sectors_per_block, b->sectors_per_block);
+    assert_int_equal(a->chunk_ratio, b->chunk_ratio);
+    assert_int_equal(a->chunk_shift, b->chunk_shift);
+    assert_int_equal(a->payload_blocks, b->payload_blocks);
+    assert_int_equal(a->chunks, b->chunks);
+    assert_int_equal(a->entries, b->entries);
+    assert_int_equal(a->differencing, b->differencing);
+}
+
 static void healthy_images_have_every_stage(void **state)
 {
     static const enum disk_type types[] = {
@@ -76,7 +91,7 @@ static void healthy_images_have_every_stage(void **state)
         assert_true(guid_equal(&m->virtual_disk_id, &b.img->params.virtual_disk_id));
         assert_int_equal(v->type, types[t % 3]);
         assert_int_equal(v->geometry_absence, ABSENT_NOT);
-        assert_memory_equal(&v->geometry, &b.img->geometry, sizeof(v->geometry));
+        assert_same_geometry(&v->geometry, &b.img->geometry);
         assert_int_equal(v->bat.absence, ABSENT_NOT);
         assert_int_equal(v->bat.off, b.img->bat_off);
         assert_int_equal(v->bat.slots, b.img->bat_len / 8);

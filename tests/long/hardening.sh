@@ -25,9 +25,11 @@ run bits tools/figure build/release/tests/sweep bits --whole 4096 --every 64
 for image in dirty-child child-with-parent windows-traces; do
     run "bits-$image" build/release/tests/sweep bits "$image"
 done
+run bounds tools/figure build/release/tests/bounds
+run sandbox tools/figure tests/sandbox_cost.py
 run allocations tools/figure build/release/tests/faults allocations
-run calls tools/figure build/release/tests/faults calls --most 400
+run calls tools/figure build/release/tests/faults calls
 run calls-asan tools/sanitized build/asan/tests/faults calls --most 5
-run mutants tools/figure tools/mutate --all
+run mutants tools/figure tools/mutate --count 1150 --seed 6 # --all: some hours
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
