@@ -13,7 +13,8 @@ enum { LOOKS = 64 };
 
 struct work_bound whole_bound(const struct recipe *r)
 {
-    return work_bound_of(LOOKS, r->count, recipe_bytes(r), 4096, (uint64_t)16 << 20);
+    /* Looking for blocks in holes asks once for each block that stands alone, up to its own limit. */
+    return work_bound_of(LOOKS, r->count, recipe_bytes(r), 4096 + LIMIT_HOLE_QUESTIONS, (uint64_t)16 << 20);
 }
 
 struct host_facts whole_host(const struct recipe *r, uint64_t inode)

@@ -18,6 +18,7 @@
 #include "build.h"
 #include "faulty.h"
 #include "format/log_entry.h"
+#include "image/log_descriptors.h"
 #include "image/log_scan.h"
 
 enum { SECTOR = LOG_SECTOR_LEN, RING_OFF = 0x100000 };
@@ -888,22 +889,34 @@ static bool on_descriptor(void *ctx, uint32_t i, const struct log_descriptor *d,
     return s->count != s->stop_at;
 }
 
-static void descriptors_are_streamed_with_their_sectors(void **state)
+static void assert_streamed(const struct ring *r)
 {
-    (void)state;
-    struct ring r = ring_make(400);
-    put(&r, 399, (struct entry){.pages = 200, .zeros = 100, .sequence_number = 1, .tail_sector = 399});
-    scan(&r);
     struct seen s = {0};
-    assert_int_equal(log_scan_descriptors(&r.scan, r.source, 0, on_descriptor, &s), STATUS_OK);
+    assert_int_equal(log_scan_descriptors(&r->scan, r->source, 0, on_descriptor, &s), STATUS_OK);
     assert_int_equal(s.count, 300);
     for (uint64_t i = 0; i < 300; i++) {
         assert_int_equal(s.file_off[i], 0x300000 + SECTOR * i);
         assert_int_equal(s.data_off[i], i < 200 ? RING_OFF + (2 + i) * SECTOR : 0);
     }
     s = (struct seen){.stop_at = 5};
-    assert_int_equal(log_scan_descriptors(&r.scan, r.source, 0, on_descriptor, &s), STATUS_OK);
+    assert_int_equal(log_scan_descriptors(&r->scan, r->source, 0, on_descriptor, &s), STATUS_OK);
     assert_int_equal(s.count, 5);
+}
+
+static void descriptors_are_streamed_with_their_sectors(void **state)
+{
+    (void)state;
+    struct ring r = ring_make(400);
+    put(&r, 399, (struct entry){.pages = 200, .zeros = 100, .sequence_number = 1, .tail_sector = 399});
+    scan(&r);
+    assert_int_equal(r.scan.kept.count, 300);
+    const uint64_t calls = r.source->read_calls;
+    assert_streamed(&r);
+    assert_int_equal(r.source->read_calls, calls);
+    r.scan.entries[0].kept = LOG_NOT_KEPT;
+    assert_streamed(&r);
+    assert_true(r.source->read_calls > calls);
+    struct seen s;
 
     /* The file changes under us: another number of pages than the scan saw, then no descriptor at all. */
     uint8_t *last = r.bytes + SECTOR + (300 - 126 - 128 - 1) * 32;
@@ -915,6 +928,57 @@ static void descriptors_are_streamed_with_their_sectors(void **state)
     last[0] = 'x';
     s = (struct seen){0};
     assert_int_equal(log_scan_descriptors(&r.scan, r.source, 0, on_descriptor, &s), STATUS_IO);
+    ring_free(&r);
+}
+
+static bool count_descriptor(void *ctx, uint32_t i, const struct log_descriptor *d, uint64_t data_off)
+{
+    uint64_t *count = ctx;
+    assert_int_equal(i, *count);
+    assert_int_equal(d->file_off, 0x300000 + SECTOR * (uint64_t)i);
+    assert_int_equal(data_off, 0);
+    (*count)++;
+    return true;
+}
+
+/* The first entry is kept, the one that goes past the limit not even in part, the one behind it is again. */
+static void descriptors_are_kept_up_to_a_limit(void **state)
+{
+    (void)state;
+    const uint32_t many = (uint32_t)LIMIT_KEPT_DESCRIPTORS - 5;
+    const uint64_t sectors = 1 + 1 + (many - 126 + 127) / 128 + 1;
+    struct ring r = ring_make(sectors + 8);
+    uint64_t at = put(&r, 0, (struct entry){.zeros = 10, .sequence_number = 1});
+    at = put(&r, at, (struct entry){.zeros = many, .sequence_number = 2});
+    put(&r, at, (struct entry){.zeros = 20, .sequence_number = 3});
+    scan(&r);
+    assert_int_equal(r.scan.entry_count, 3);
+    assert_int_equal(r.scan.entries[0].kept, 0);
+    assert_int_equal(r.scan.entries[1].kept, LOG_NOT_KEPT);
+    assert_int_equal(r.scan.entries[2].kept, 10);
+    const uint64_t want[] = {10, many, 20};
+    for (uint64_t i = 0; i < 3; i++) {
+        uint64_t count = 0;
+        assert_int_equal(log_scan_descriptors(&r.scan, r.source, i, count_descriptor, &count), STATUS_OK);
+        assert_int_equal(count, want[i]);
+    }
+    ring_free(&r);
+}
+
+/* What an entry that fails had kept goes. */
+static void descriptors_of_broken_entries_are_not_kept(void **state)
+{
+    (void)state;
+    struct ring r = ring_make(16);
+    uint64_t at = put(&r, 0, (struct entry){.pages = 2, .sequence_number = 1});
+    r.bytes[SECTOR] ^= 1; /* its first data sector */
+    put(&r, at, (struct entry){.zeros = 3, .sequence_number = 2});
+    scan(&r);
+    assert_int_equal(r.scan.kept.count, 3);
+    assert_int_equal(r.scan.entries[1].kept, 0);
+    uint64_t count = 0;
+    assert_int_equal(log_scan_descriptors(&r.scan, r.source, 1, count_descriptor, &count), STATUS_OK);
+    assert_int_equal(count, 3);
     ring_free(&r);
 }
 
@@ -1200,6 +1264,8 @@ int main(void)
         cmocka_unit_test(hostile_rings_are_read_about_once),
         cmocka_unit_test(a_full_ring_is_read_once),
         cmocka_unit_test(descriptors_are_streamed_with_their_sectors),
+        cmocka_unit_test(descriptors_are_kept_up_to_a_limit),
+        cmocka_unit_test(descriptors_of_broken_entries_are_not_kept),
         cmocka_unit_test(only_valid_entries_have_descriptors),
         cmocka_unit_test(what_cannot_be_read_is_never_empty),
         cmocka_unit_test(memory_that_runs_out_is_told),

@@ -73,6 +73,9 @@ static const uint64_t LIMIT_RESIDUE_SCAN = (uint64_t)64 << 20;
 /* Times the host is asked for the next hole while blocks in holes are looked for; a host file can have millions of them. */
 static const uint64_t LIMIT_HOLE_QUESTIONS = (uint64_t)1 << 14;
 
+/* Descriptors of the log that are kept in memory: 8 MiB, those of 1 GiB of small entries; the others are read again. */
+static const uint64_t LIMIT_KEPT_DESCRIPTORS = (uint64_t)1 << 18;
+
 /* Descriptors of stale log entries that are looked at for the history, and logged pages that are compared with today's. */
 static const uint64_t LIMIT_STALE_DESCRIPTORS = (uint64_t)1 << 16;
 static const uint64_t LIMIT_STALE_PAGES = 4096;

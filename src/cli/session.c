@@ -200,8 +200,9 @@ int run_confine(struct run *run, const struct words *files, const struct confine
     int code = attendant_begin(&run->output, c->file, c->journal);
     if (code != EXIT_OK)
         return code;
-    /* Who writes a file reads it as it is at that moment. */
-    if ((c->needs & SANDBOX_WRITE_FILE) == 0 && !c->one_of_many && worth_reading_ahead(&run->inputs)) {
+    /* Who writes to a file that is read, reads it as it is at that moment. */
+    const bool reads_only = (c->needs & SANDBOX_WRITE_FILE) == 0 || c->file != NULL;
+    if (reads_only && !c->one_of_many && worth_reading_ahead(&run->inputs)) {
         request.start_threads = start_ahead;
         request.ctx = run;
     }

@@ -154,10 +154,10 @@ static uint64_t plain_length(const struct claims_quick *quick, const uint8_t *en
 {
     uint64_t next = le64(entries), i = 0;
     for (; i < n; i++) {
-        uint64_t raw = next;
+        uint64_t raw = next, off = raw & BAT_OFFSET_MASK;
         next = le64(entries + 8 * (i + 1));
-        if ((raw & (BAT_STATE_MASK | BAT_RESERVED_MASK)) != PAYLOAD_FULLY_PRESENT ||
-            (raw & BAT_OFFSET_MASK) - plain.low >= plain.room || next == raw + plain.step)
+        if ((raw & (BAT_STATE_MASK | BAT_RESERVED_MASK)) != PAYLOAD_FULLY_PRESENT || off < plain.low ||
+            off - plain.low >= plain.room || next == raw + plain.step)
             break;
         __builtin_prefetch(claims_quick_word(quick, raw / MIB), 1);
     }

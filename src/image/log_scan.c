@@ -22,6 +22,7 @@
 #include "base/checked.h"
 #include "base/crc32c.h"
 #include "format/layout.h"
+#include "image/log_descriptors.h"
 #include "image/log_guids.h"
 #include "image/log_ring.h"
 #include "image/log_sequence.h"
@@ -122,10 +123,18 @@ static void entry_append(struct scanner *c, struct log_entry e, enum log_defect 
     out->entries[out->entry_count++] = e;
 }
 
+static void flight_end(struct scanner *c, bool valid)
+{
+    struct flight *f = &c->flight;
+    if (f->on && !valid && f->entry.kept != LOG_NOT_KEPT)
+        c->out->kept.count = f->entry.kept;
+    f->on = false;
+}
+
 static void flight_fail(struct scanner *c, enum log_defect defect, uint64_t item)
 {
     struct flight *f = &c->flight;
-    f->on = false;
+    flight_end(c, false);
     tally_add(&c->rest, &f->passed[0]); /* what it passed in the second lap is among the orphans already */
     entry_append(c, f->entry, defect, (uint32_t)item, &f->guid);
 }
@@ -154,7 +163,7 @@ static void flight_land(struct scanner *c)
         flight_fail(c, LOG_DEFECT_LENGTH_MISMATCH, 0);
         return;
     }
-    f->on = false;
+    flight_end(c, true);
     if (c->lap == 1) {
         c->wrapped_len = f->done - (c->ring.len - f->entry.ring_off);
         c->lead.data -= f->passed[1].data;
@@ -163,9 +172,21 @@ static void flight_land(struct scanner *c)
     entry_append(c, f->entry, LOG_DEFECT_NONE, 0, &f->guid);
 }
 
-/* Judges the descriptors of one sector, from byte `from`. */
-static bool flight_descriptors(struct flight *f, const uint8_t *sector, size_t from)
+static void flight_keep(struct scanner *c, const uint8_t *descriptor)
 {
+    struct log_entry *e = &c->flight.entry;
+    if (e->kept == LOG_NOT_KEPT || log_kept_add(c->arena, &c->out->kept, descriptor))
+        return;
+    c->status = arena_status(c->arena); /* when it is not the limit */
+    c->out->kept.count = e->kept;
+    e->kept = LOG_NOT_KEPT;
+}
+
+/* Judges the descriptors of one sector, from byte `from`. */
+static bool flight_descriptors(struct scanner *c, const uint8_t *sector, size_t from)
+{
+    struct flight *f = &c->flight;
+
     for (size_t at = from; at < LOG_SECTOR_LEN && f->descriptors_seen < f->entry.descriptor_count;
          at += LOG_DESCRIPTOR_LEN) {
         struct log_descriptor d;
@@ -179,6 +200,7 @@ static bool flight_descriptors(struct flight *f, const uint8_t *sector, size_t f
             f->entry.zero_length = true;
         if (d.kind == LOG_DESCRIPTOR_ZERO && d.zero_reserved != 0)
             f->entry.reserved_nonzero = true;
+        flight_keep(c, sector + at);
         f->descriptors_seen++;
     }
     return true;
@@ -202,7 +224,7 @@ static bool flight_sector(struct scanner *c, uint64_t ring_off, const uint8_t *s
     struct log_data_sector data;
 
     if (f->done < f->descriptor_end) {
-        if (!flight_descriptors(f, sector, 0)) {
+        if (!flight_descriptors(c, sector, 0)) {
             flight_fail(c, LOG_DEFECT_DESCRIPTOR, f->descriptors_seen);
             return false;
         }
@@ -246,6 +268,7 @@ static void entry_begin(struct scanner *c, uint64_t ring_off, const uint8_t *sec
         .len = h.entry_len,
         .tail = h.tail,
         .descriptor_count = h.descriptor_count,
+        .kept = (uint32_t)c->out->kept.count,
         .reserved_nonzero = h.reserved != 0,
     };
     enum log_defect defect = LOG_DEFECT_NONE;
@@ -275,7 +298,7 @@ static void entry_begin(struct scanner *c, uint64_t ring_off, const uint8_t *sec
         .computed = crc32c(crc, sector + 8, LOG_SECTOR_LEN - 8),
         .passed = {TALLY_NONE, TALLY_NONE},
     };
-    if (flight_descriptors(&c->flight, sector, LOG_ENTRY_HEADER_LEN))
+    if (flight_descriptors(c, sector, LOG_ENTRY_HEADER_LEN))
         flight_advance(c, LOG_SECTOR_LEN);
     else
         flight_fail(c, LOG_DEFECT_DESCRIPTOR, c->flight.descriptors_seen);
@@ -287,7 +310,7 @@ static void entry_begin(struct scanner *c, uint64_t ring_off, const uint8_t *sec
 static void unreadable(struct scanner *c)
 {
     c->out->io_error = true;
-    c->flight.on = false;
+    flight_end(c, false);
 }
 
 static bool on_first_lap(void *ctx, const struct log_part *p)

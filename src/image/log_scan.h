@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/guid.h"
 #include "base/status.h"
+#include "format/layout.h"
 #include "format/log_entry.h"
 #include "io/source.h"
 
@@ -39,6 +40,7 @@ struct log_entry {
     uint32_t descriptor_count;
     uint32_t data_count;   /* data descriptors, when descriptors were readable */
     uint32_t guid;         /* index into log_scan.guids */
+    uint32_t kept;         /* index of its first descriptor in log_scan.kept, or LOG_NOT_KEPT */
     uint32_t defect_item;  /* descriptor or data sector index of the defect */
     uint8_t defect;        /* enum log_defect; 0 = valid entry */
     bool live;             /* LogGuid equals the current header's non-nil one */
@@ -56,6 +58,14 @@ struct log_run {
     bool valid;    /* head.tail is the start of an entry inside the run */
 };
 
+/* Descriptors of valid entries as they are in the ring (image/log_descriptors.h). */
+struct log_kept {
+    struct log_kept_descriptor {
+        uint8_t bytes[LOG_DESCRIPTOR_LEN];
+    } * items;
+    uint64_t count, cap;
+};
+
 enum log_state { LOG_STATE_EMPTY, LOG_STATE_DIRTY, LOG_STATE_INVALID };
 const char *log_state_name(enum log_state s);
 
@@ -69,6 +79,7 @@ struct log_scan {
     uint32_t guid_count;
     struct log_entry *entries; /* every `loge` sector, sorted by ring_off */
     uint64_t entry_count;
+    struct log_kept kept;
     uint64_t valid_live, valid_stale;
     struct log_run *runs;
     uint64_t run_count;
