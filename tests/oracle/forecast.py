@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Asks QEMU, 7-Zip and libvhdi which images of the case table they open, and compares with the forecast of the report.
-VirtualBox and Hyper-V are not in Debian: virtualbox.py says what the driver of the one asks of the bytes, openvmm.py what
+VirtualBox and Hyper-V are not in Debian: peers/virtualbox.py says what the driver of the one asks of the bytes, peers/openvmm.py what
 the rules are by which the other is judged.
 
     forecast.py        with $VHDXRAY (default build/release/vhdxray) and build/release/tests/write_cases
@@ -16,10 +16,10 @@ import subprocess
 import sys
 import tempfile
 
-import openvmm
-import virtualbox
-
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+from peers import openvmm, virtualbox  # noqa: E402
+
 VHDXRAY = os.environ.get("VHDXRAY", os.path.join(ROOT, "build/release/vhdxray"))
 WRITE_CASES = os.path.join(ROOT, "build/release/tests/write_cases")
 

@@ -5,13 +5,10 @@ but its locator must be one through which a parent can be found. Two things are 
 which Hyper-V itself writes into every child. It measures the file before it replays the log, and so takes nothing behind
 the old end for a part of the file; [MS-VHDX] 2.3.1.1 has the file grow."""
 import bisect
-import os
 import struct
-import sys
 import uuid
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from vhdx import crc32c  # noqa: E402
+from vhdx import crc32c
 
 MIB = 1 << 20
 SECTOR = 4096

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Which images VirtualBox opens: what its VHDX driver, which only reads, asks of the bytes. Every complaint counts as a
 refusal, also those behind which the driver goes on in some cases. A division by zero counts, too."""
-import os
 import struct
-import sys
 import uuid
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from vhdx import crc32c  # noqa: E402
+from vhdx import crc32c
 
 MIB = 1 << 20
 BAT = uuid.UUID("2dc27766-f623-4200-9d64-115e9bfd4a08")
