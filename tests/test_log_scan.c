@@ -19,6 +19,7 @@
 #include "faulty.h"
 #include "format/log_entry.h"
 #include "image/log_descriptors.h"
+#include "image/log_ring.h"
 #include "image/log_scan.h"
 
 enum { SECTOR = LOG_SECTOR_LEN, RING_OFF = 0x100000 };
@@ -851,7 +852,7 @@ static void hostile_rings_are_read_about_once(void **state)
         scan(&r);
         assert_int_equal(r.scan.entry_count, kind == 3 ? 1 : sectors);
         assert_int_equal(r.scan.valid_live, 0);
-        assert_true(r.source->read_bytes <= sectors * SECTOR + LIMIT_WINDOW);
+        assert_true(r.source->read_bytes <= sectors * SECTOR + LOG_WINDOW_MOST);
         ring_free(&r);
     }
 }
@@ -866,8 +867,8 @@ static void a_full_ring_is_read_once(void **state)
         at = put(&r, at, (struct entry){.pages = 1, .sequence_number = n, .tail_sector = 1});
     scan(&r);
     assert_active(&r, 1, sectors - 1, sectors / 2);
-    assert_true(r.source->read_bytes <= sectors * SECTOR + LIMIT_WINDOW);
-    assert_true(r.source->read_calls <= sectors * SECTOR / LIMIT_WINDOW + 1);
+    assert_true(r.source->read_bytes <= sectors * SECTOR + LOG_WINDOW_MOST);
+    assert_true(r.source->read_calls <= sectors * SECTOR / LOG_WINDOW_MOST + 1);
     ring_free(&r);
 }
 

@@ -7,7 +7,6 @@
 #include "image/log_ring.h"
 
 #include "base/checked.h"
-#include "base/limits.h"
 #include "format/layout.h"
 
 struct log_ring log_ring_of(struct arena *a, struct source *file, uint64_t off, uint64_t len)
@@ -29,9 +28,9 @@ void log_ring_close(struct log_ring *r)
 /* Room for `len` bytes, or a window's worth of them. Twice as much each time, for small pieces of data may be many. */
 static enum status window_reserve(struct log_ring *r, uint64_t len)
 {
-    uint64_t want = u64_min(u64_max(len, 2 * (uint64_t)r->window_len), LIMIT_WINDOW);
+    uint64_t want = u64_min(u64_max(len, 2 * (uint64_t)r->window_len), LOG_WINDOW_MOST);
 
-    if (r->window_len >= u64_min(len, LIMIT_WINDOW))
+    if (r->window_len >= u64_min(len, LOG_WINDOW_MOST))
         return STATUS_OK;
     log_ring_close(r);
     r->window = arena_alloc(r->arena, (size_t)want);

@@ -11,13 +11,17 @@
 #include "base/status.h"
 #include "io/source.h"
 
+/* Bytes read at a time: they stay in the second cache until they are judged, also where a thread has read them ahead.
+ */
+enum { LOG_WINDOW_MOST = 256 * 1024 };
+
 struct log_ring {
     struct arena *arena;
     struct source *file;
     uint64_t off;       /* LogOffset */
     uint64_t len;       /* bytes in whole sectors: LogLength should be a multiple of 1 MiB, but need not be */
     uint64_t whole_len; /* bytes of it in sectors that lie in the file with all their bytes; behind: zeros */
-    uint8_t *window;    /* of log_ring_walk(): as large as the data it met asked for, at most LIMIT_WINDOW */
+    uint8_t *window;    /* of log_ring_walk(): as large as the data it met asked for, at most LOG_WINDOW_MOST */
     size_t window_len;
 };
 
