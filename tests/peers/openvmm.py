@@ -8,41 +8,15 @@ import bisect
 import struct
 import uuid
 
-from vhdx import crc32c
+from peers.asking import Refused, ask, guid, summed
+from vhdx import BAT, DISK_ID, DISK_SIZE, FILE_PARAMETERS, LOCATOR, LOCATOR_TYPE, LOGICAL, METADATA, MIB, PHYSICAL, crc32c
 
-MIB = 1 << 20
 SECTOR = 4096
 LARGEST_FILE = (1 << 63) - 1
-BAT = uuid.UUID("2dc27766-f623-4200-9d64-115e9bfd4a08")
-METADATA = uuid.UUID("8b7ca206-4790-4b9a-b8fe-575f050f886e")
-PARAMETERS = uuid.UUID("caa16737-fa36-4d43-b3b6-33f0aa44e76b")
-SIZE = uuid.UUID("2fa54224-cd1b-4876-b211-5dbed83bf4b8")
-PAGE83 = uuid.UUID("beca12ab-b2e6-4523-93ef-c309e000c746")
-LOGICAL = uuid.UUID("8141bf1d-a96f-4709-ba47-f233a8faab5f")
-PHYSICAL = uuid.UUID("cda348c7-445d-4471-9cc9-e9885251c556")
-LOCATOR = uuid.UUID("a8d35f2d-b30b-454d-abf7-d3d84834ab0c")
 CHS = uuid.UUID("da02d7bc-3d3a-423c-ac88-2a36ab21479b")
 LABELS = uuid.UUID("10e1ae8a-4b7e-4169-a40f-cd70de928393")
-KNOWN = {PARAMETERS, SIZE, PAGE83, LOGICAL, PHYSICAL, LOCATOR, CHS, LABELS}
-TYPE_VHDX = uuid.UUID("b04aefb7-d19e-4a81-b789-25b8e9445913")
+KNOWN = {FILE_PARAMETERS, DISK_SIZE, DISK_ID, LOGICAL, PHYSICAL, LOCATOR, CHS, LABELS}
 USER, OF_DISK, REQUIRED = 1, 2, 4
-
-
-class Refused(Exception):
-    pass
-
-
-def ask(condition, why):
-    if not condition:
-        raise Refused(why)
-
-
-def guid(b):
-    return uuid.UUID(bytes_le=bytes(b))
-
-
-def summed(b):
-    return struct.unpack_from("<I", b, 4)[0] == crc32c(b[:4] + bytes(4) + b[8:])
 
 
 class Image:
@@ -268,14 +242,14 @@ def metadata(image, region_off, region_len):
 
     sector = value(LOGICAL, 4, True)
     ask(sector in (512, 4096), "logical sector size")
-    parameters = value(PARAMETERS, 8, False)
+    parameters = value(FILE_PARAMETERS, 8, False)
     block, flags = parameters & 0xffffffff, parameters >> 32
     ask(flags & ~3 == 0, "reserved flags of the file parameters")
     ask(MIB <= block <= 256 * MIB and block & (block - 1) == 0, "block size")
-    size = value(SIZE, 8, True)
+    size = value(DISK_SIZE, 8, True)
     ask(0 < size <= 64 << 40 and size % sector == 0, "disk size")
     ask(value(PHYSICAL, 4, True) in (512, 4096), "physical sector size")
-    value(PAGE83, 16, True)
+    value(DISK_ID, 16, True)
     if flags & 2:
         ask((LOCATOR, 0) in found, "no parent locator")
         locator(pages(image, region_off, *found[LOCATOR, 0][:2]))
@@ -300,7 +274,7 @@ def locator(data):
     for i in range(count):
         key, value, key_len, value_len = struct.unpack_from("<IIHH", data, 20 + 12 * i)
         pairs.setdefault(text(key, key_len), text(value, value_len))
-    ask(guid(data[:16]) == TYPE_VHDX, "type of the locator")
+    ask(guid(data[:16]) == LOCATOR_TYPE, "type of the locator")
     try:
         uuid.UUID(pairs["parent_linkage"])
     except (KeyError, ValueError):

@@ -2,39 +2,13 @@
 """Which images VirtualBox opens: what its VHDX driver, which only reads, asks of the bytes. Every complaint counts as a
 refusal, also those behind which the driver goes on in some cases. A division by zero counts, too."""
 import struct
-import uuid
 
-from vhdx import crc32c
+from peers.asking import Refused, ask, guid, summed
+from vhdx import BAT, DISK_ID, DISK_SIZE, FILE_PARAMETERS, LOCATOR, LOGICAL, METADATA, PHYSICAL
 
-MIB = 1 << 20
-BAT = uuid.UUID("2dc27766-f623-4200-9d64-115e9bfd4a08")
-METADATA = uuid.UUID("8b7ca206-4790-4b9a-b8fe-575f050f886e")
-PARAMETERS = uuid.UUID("caa16737-fa36-4d43-b3b6-33f0aa44e76b")
-SIZE = uuid.UUID("2fa54224-cd1b-4876-b211-5dbed83bf4b8")
-PAGE83 = uuid.UUID("beca12ab-b2e6-4523-93ef-c309e000c746")
-LOGICAL = uuid.UUID("8141bf1d-a96f-4709-ba47-f233a8faab5f")
-PHYSICAL = uuid.UUID("cda348c7-445d-4471-9cc9-e9885251c556")
-LOCATOR = uuid.UUID("a8d35f2d-b30b-454d-abf7-d3d84834ab0c")
 # length (None: not looked at), IsVirtualDisk, IsRequired (None: not looked at)
-ITEMS = {PARAMETERS: (8, False, True), SIZE: (8, True, True), PAGE83: (None, True, True), LOGICAL: (4, True, True),
+ITEMS = {FILE_PARAMETERS: (8, False, True), DISK_SIZE: (8, True, True), DISK_ID: (None, True, True), LOGICAL: (4, True, True),
          PHYSICAL: (None, True, None), LOCATOR: (None, False, True)}
-
-
-class Refused(Exception):
-    pass
-
-
-def ask(condition, why):
-    if not condition:
-        raise Refused(why)
-
-
-def guid(b):
-    return uuid.UUID(bytes_le=bytes(b))
-
-
-def summed(b):
-    return struct.unpack_from("<I", b, 4)[0] == crc32c(b[:4] + bytes(4) + b[8:])
 
 
 def read(f, off, length):
@@ -81,9 +55,9 @@ def metadata(f, off, length):
         if want is not None:
             ask(size == want, "length of an item")
             data = read(f, off + at, size)
-            found[kind] = struct.unpack_from("<Q" if want == 8 and kind == SIZE else "<I", data)[0]
-            ask(kind != PARAMETERS or not data[4] & 2, "differencing")
-    return found.get(PARAMETERS, 0), found.get(SIZE, 0), found.get(LOGICAL, 0)
+            found[kind] = struct.unpack_from("<Q" if want == 8 and kind == DISK_SIZE else "<I", data)[0]
+            ask(kind != FILE_PARAMETERS or not data[4] & 2, "differencing")
+    return found.get(FILE_PARAMETERS, 0), found.get(DISK_SIZE, 0), found.get(LOGICAL, 0)
 
 
 def bat(f, off, length, block, size, sector):
