@@ -10,7 +10,7 @@
 
 #include "base/checked.h"
 
-enum { PAGES_FIRST = 16 }; /* half a TiB of file */
+enum { PAGES_FIRST = 128 }; /* half a TiB of file */
 
 struct unit_map unit_map_in(struct arena *a, uint64_t units)
 {
@@ -94,26 +94,38 @@ enum status unit_map_fill(struct unit_map *m, uint64_t first, uint64_t count, ui
     return STATUS_OK;
 }
 
+/* The word of [word, end) in `page` that has members; end: none has. */
+static uint64_t word_in_use(const uint64_t *page, uint64_t word, uint64_t end)
+{
+    enum { AT_ONCE = 8 };
+    while (word < end && page[word] == 0) {
+        word++;
+        while (word + AT_ONCE <= end && (page[word] | page[word + 1] | page[word + 2] | page[word + 3] |
+                                         page[word + 4] | page[word + 5] | page[word + 6] | page[word + 7]) == 0)
+            word += AT_ONCE;
+    }
+    return word;
+}
+
 bool unit_map_first(const struct unit_map *m, uint64_t from, uint64_t to, uint64_t *ret)
 {
     if (!m->pages)
         return false;
     to = u64_min(to, m->page_count << UNIT_PAGE_SHIFT);
     while (from < to) {
+        const uint64_t first = from >> UNIT_PAGE_SHIFT << UNIT_PAGE_SHIFT;
         const uint64_t *page = m->pages[from >> UNIT_PAGE_SHIFT];
-        if (!page) {
-            from = ((from >> UNIT_PAGE_SHIFT) + 1) << UNIT_PAGE_SHIFT;
-            continue;
+        uint64_t word = (from - first) >> 6, end = u64_min(u64_div_up(to - first, 64), UNIT_PAGE_WORDS);
+        uint64_t bits = page ? page[word] & UINT64_MAX << (from & 63) : 0;
+        if (page && bits == 0) {
+            word = word_in_use(page, word + 1, end);
+            bits = word < end ? page[word] : 0;
         }
-        uint64_t word = page[from >> 6 & (UNIT_PAGE_WORDS - 1)] >> (from & 63);
-        if (word) {
-            from += (uint64_t)__builtin_ctzll(word);
-            if (from >= to)
-                return false;
-            *ret = from;
-            return true;
+        if (bits) {
+            *ret = first + word * 64 + (uint64_t)__builtin_ctzll(bits);
+            return *ret < to;
         }
-        from = (from | 63) + 1;
+        from = first + ((uint64_t)1 << UNIT_PAGE_SHIFT);
     }
     return false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A set of 1 MiB units as bits in pages of 4 KiB (32 GiB of file each), allocated when first touched. For one set of
+ * A set of 1 MiB units as bits in pages of 512 bytes (4 GiB of file each), allocated when first touched. For one set of
  * `units` numbers chosen beforehand; memory is at most an eighth of a byte per unit, whatever an image says.
  */
 #ifndef VHDXRAY_IMAGE_UNIT_MAP_H
@@ -12,10 +12,10 @@
 #include "base/arena.h"
 #include "base/status.h"
 
-enum { UNIT_PAGE_SHIFT = 15, UNIT_PAGE_WORDS = 1 << (UNIT_PAGE_SHIFT - 6) };
+enum { UNIT_PAGE_SHIFT = 12, UNIT_PAGE_WORDS = 1 << (UNIT_PAGE_SHIFT - 6) };
 
 /* Pages (8 TiB of file) from which a set is worth being flat. */
-enum { UNIT_FLAT_FROM = 256 };
+enum { UNIT_FLAT_FROM = 2048 };
 
 struct unit_map {
     struct arena *arena;
