@@ -166,8 +166,9 @@ static void flight_land(struct scanner *c)
     flight_end(c, true);
     if (c->lap == 1) {
         c->wrapped_len = f->done - (c->ring.len - f->entry.ring_off);
-        c->lead.data -= f->passed[1].data;
-        c->lead.descriptors -= f->passed[1].descriptors;
+        /* Not below 0: what the host could not read in the first lap, it may have read in the second. */
+        c->lead.data -= u64_min(c->lead.data, f->passed[1].data);
+        c->lead.descriptors -= u64_min(c->lead.descriptors, f->passed[1].descriptors);
     }
     entry_append(c, f->entry, LOG_DEFECT_NONE, 0, &f->guid);
 }
