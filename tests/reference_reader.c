@@ -562,8 +562,12 @@ static bool linkage_of(const struct layer *l, char ret[37])
             same = fetch_number(l, item + fetch_number(l, at, 4) + 2 * k, 2) == (unsigned char)key[k];
         if (!same)
             continue;
-        for (u64 k = 0; k < 36; k++)
-            ret[k] = (char)fetch_number(l, value + 2 * k, 2);
+        for (u64 k = 0; k < 36; k++) {
+            u64 unit = fetch_number(l, value + 2 * k, 2);
+            if (unit > 127)
+                return false; /* no digit, whatever its lower half looks like */
+            ret[k] = (char)unit;
+        }
         ret[36] = '\0';
         return true;
     }
