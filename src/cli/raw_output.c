@@ -15,6 +15,7 @@
 #include "base/checked.h"
 #include "base/span.h"
 #include "cli/cli.h"
+#include "io/host.h"
 
 enum {
     SPARSE_UNIT = 4096,      /* zeros of this size and alignment are left out; no file system allocates less */
@@ -80,21 +81,6 @@ static bool write_all(int fd, const uint8_t *p, size_t len)
     return true;
 }
 
-static bool write_all_at(int fd, const uint8_t *p, size_t len, uint64_t off)
-{
-    while (len > 0) {
-        ssize_t n = pwrite(fd, p, len, (off_t)off);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        p += n;
-        len -= (size_t)n;
-        off += (uint64_t)n;
-    }
-    return true;
-}
-
 /* End of the unit of the file that `at` lies in. */
 static size_t unit_end(uint64_t off, size_t at, size_t len)
 {
@@ -116,7 +102,7 @@ static bool write_sparse(struct raw_output *out, uint64_t off, const uint8_t *by
                 break;
             end = next;
         }
-        if (!write_all_at(out->fd, bytes + at, end - at, off + at))
+        if (!host_write(out->fd, bytes + at, end - at, off + at, NULL))
             return false;
         out->written += end - at;
         at = end;

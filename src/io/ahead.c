@@ -10,7 +10,6 @@
  */
 #include "io/ahead.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "io/host.h"
 
 enum {
     SLOTS = 16,
@@ -51,21 +51,6 @@ struct ahead {
     unsigned streak;
 };
 
-static bool read_window(int fd, uint64_t off, uint8_t *buf, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = pread(fd, buf, len, (off_t)off);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        buf += n;
-        off += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 static bool can_claim(const struct ahead *a)
 {
     return a->claimed < a->windows && a->claimed < a->taken + a->slots;
@@ -81,7 +66,7 @@ static void read_next(struct ahead *a)
     a->claimed++;
     a->slot[at] = SLOT_BUSY;
     pthread_mutex_unlock(&a->lock);
-    bool ok = read_window(a->fd, off, buf, a->len);
+    bool ok = host_read(a->fd, buf, a->len, off, NULL);
     pthread_mutex_lock(&a->lock);
     a->slot[at] = ok ? SLOT_READY : SLOT_FAILED;
 }

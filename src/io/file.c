@@ -26,8 +26,7 @@
 
 enum {
     SPOOL_BUFFER = 64 * 1024,
-    SPOOL_BLOCK = 4096,   /* zero blocks of this size are not written */
-    PREAD_MOST = 1 << 30, /* Linux transfers less than 2 GiB per call */
+    SPOOL_BLOCK = 4096, /* zero blocks of this size are not written */
 };
 
 struct file_source {
@@ -41,24 +40,15 @@ struct file_source {
 static enum status file_read(struct source *s, uint64_t off, void *buf, size_t len)
 {
     struct file_source *f = (struct file_source *)s;
-    uint8_t *out = (uint8_t *)buf;
+    size_t done = 0;
 
     if (f->ahead != NULL && ahead_read(f->ahead, f->fd, s->size, off, buf, len))
         return STATUS_OK;
-    while (len > 0) {
-        ssize_t n = pread(f->fd, out, len < PREAD_MOST ? len : PREAD_MOST, (off_t)off);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            s->error_off = off;
-            s->error_errno = n < 0 ? errno : 0; /* 0: the file shrank */
-            return STATUS_IO;
-        }
-        out += n;
-        off += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return STATUS_OK;
+    if (host_read(f->fd, buf, len, off, &done))
+        return STATUS_OK;
+    s->error_off = off + done;
+    s->error_errno = errno; /* 0: the file shrank */
+    return STATUS_IO;
 }
 
 /* Whether the file still has all the bytes it had; if it does not, a hole at its end is no hole. */

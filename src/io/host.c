@@ -16,7 +16,7 @@
 enum {
     MESSAGE_NAME_MOST = 160,           /* bytes of a file name in a message */
     MESSAGE_ARENA = 16 * 6 * PATH_MAX, /* an escaped name doubles its buffer until it fits */
-    PWRITE_MOST = 1 << 30,             /* Linux transfers less than 2 GiB per call */
+    TRANSFER_MOST = 1 << 30,           /* Linux transfers less than 2 GiB per call */
 };
 
 void host_say(char *message, size_t size, const char *name, const char *what)
@@ -110,13 +110,34 @@ bool host_describe(int fd, struct file_info *ret)
     return true;
 }
 
+bool host_read(int fd, void *buf, size_t len, uint64_t off, size_t *ret_done)
+{
+    uint8_t *to = (uint8_t *)buf;
+    size_t done = 0;
+
+    while (done < len) {
+        size_t most = len - done < TRANSFER_MOST ? len - done : TRANSFER_MOST;
+        ssize_t n = pread(fd, to + done, most, (off_t)(off + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n == 0)
+            errno = 0;
+        if (n <= 0)
+            break;
+        done += (size_t)n;
+    }
+    if (ret_done != NULL)
+        *ret_done = done;
+    return done == len;
+}
+
 bool host_write(int fd, const void *buf, size_t len, uint64_t off, size_t *ret_done)
 {
     const uint8_t *from = (const uint8_t *)buf;
     size_t done = 0;
 
     while (done < len) {
-        size_t most = len - done < PWRITE_MOST ? len - done : PWRITE_MOST;
+        size_t most = len - done < TRANSFER_MOST ? len - done : TRANSFER_MOST;
         ssize_t n = pwrite(fd, from + done, most, (off_t)(off + done));
         if (n < 0 && errno == EINTR)
             continue;

@@ -23,6 +23,10 @@ const char *host_unsuitable(mode_t mode);
 /* Fills everything but `symlink`. False with errno set. */
 bool host_describe(int fd, struct file_info *ret);
 
+/* All len bytes at off, over interruptions and short reads. False with errno set, 0 when the file ends before them;
+ * *ret_done, unless NULL, is how many were read. */
+bool host_read(int fd, void *buf, size_t len, uint64_t off, size_t *ret_done);
+
 /* All of buf at off, over interruptions and short writes. False with errno set; *ret_done, unless NULL, is what got
  * there. */
 bool host_write(int fd, const void *buf, size_t len, uint64_t off, size_t *ret_done);
