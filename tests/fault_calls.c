@@ -44,10 +44,10 @@ static enum fault_kind due(enum fault_class c)
     return plan.kind;
 }
 
-/* True, with errno set, when the call fails. */
-static bool fails(enum fault_class c)
+/* True, with errno set, for a fault that is an error of the whole call. */
+static bool is_error(enum fault_kind kind)
 {
-    switch (due(c)) {
+    switch (kind) {
     case FAULT_ERROR:
         errno = plan.error;
         return true;
@@ -57,6 +57,11 @@ static bool fails(enum fault_class c)
     default:
         return false;
     }
+}
+
+static bool fails(enum fault_class c)
+{
+    return is_error(due(c));
 }
 
 /* ---- memory ---- */
@@ -207,14 +212,11 @@ WRAPPED(char *, realpath, const char *path, char *resolved)
 /* What a faulty read does instead, in *ret; false: it reads len bytes, which may have become fewer. */
 static bool instead_of_reading(enum fault_class c, size_t *len, ssize_t *ret)
 {
+    const enum fault_kind kind = due(c);
     *ret = -1;
-    switch (due(c)) {
-    case FAULT_ERROR:
-        errno = plan.error;
+    if (is_error(kind))
         return true;
-    case FAULT_INTERRUPT:
-        errno = EINTR;
-        return true;
+    switch (kind) {
     case FAULT_END:
         *ret = 0;
         return true;
@@ -325,14 +327,11 @@ WRAPPED(DIR *, fdopendir, int fd)
 
 static bool instead_of_writing(size_t *len, ssize_t *ret)
 {
+    const enum fault_kind kind = due(CALL_WRITE);
     *ret = -1;
-    switch (due(CALL_WRITE)) {
-    case FAULT_ERROR:
-        errno = plan.error;
+    if (is_error(kind))
         return true;
-    case FAULT_INTERRUPT:
-        errno = EINTR;
-        return true;
+    switch (kind) {
     case FAULT_SHORT:
         *len = (*len + 1) / 2;
         return false;

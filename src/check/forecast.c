@@ -42,14 +42,12 @@ static bool has_log_guid(const struct image *img)
 {
     const struct header *h = image_header(img);
 
-    return h != NULL && !guid_is_nil(&h->log_guid) && h->log_len > 0;
+    return h != NULL && !guid_is_nil(&h->log_guid);
 }
 
-static bool has_any_log_guid(const struct image *img)
+static bool has_log_to_replay(const struct image *img)
 {
-    const struct header *h = image_header(img);
-
-    return h != NULL && !guid_is_nil(&h->log_guid);
+    return has_log_guid(img) && image_header(img)->log_len > 0;
 }
 
 static bool is_outside(const struct image *img, uint64_t off, uint64_t len)
@@ -115,8 +113,7 @@ static bool has_no_chunk(const struct image *img)
     if (!m->have_file_parameters || !m->have_logical_sector_size)
         return false;
     return m->file_parameters.block_size == 0 ||
-           (uint64_t)m->logical_sector_size << SECTORS_SHIFT <
-               m->file_parameters.block_size;
+           (uint64_t)m->logical_sector_size << SECTORS_SHIFT < m->file_parameters.block_size;
 }
 
 /* What is read at once, and not as far as it is there. */
@@ -127,9 +124,10 @@ static bool has_table_behind_the_end(const struct image *img)
 
     if (v->metadata_region.found && is_outside(img, v->metadata_region.off, METADATA_TABLE_HEADER_LEN))
         return true;
-    if (!v->bat_region.found || v->geometry_absence != ABSENT_NOT)
-        return m->truncated_table;
-    return m->truncated_table || is_outside(img, v->bat_region.off, v->geometry.entries * BAT_ENTRY_LEN);
+    if (m->truncated_table)
+        return true;
+    return v->bat_region.found && v->geometry_absence == ABSENT_NOT &&
+           is_outside(img, v->bat_region.off, v->geometry.entries * BAT_ENTRY_LEN);
 }
 
 static bool has_regions_in_log_only(const struct image *img)
@@ -145,13 +143,13 @@ static const struct habit {
     {PEER_QEMU, is_differencing, "opens no differencing disk"},
     {PEER_QEMU, has_large_sectors, "opens no disk with logical sectors of 4096 bytes"},
     {PEER_QEMU, has_long_active_entry, "replays no log entry with more than 126 descriptors"},
-    {PEER_7ZIP, has_log_guid, "opens no image whose log is not empty"},
+    {PEER_7ZIP, has_log_to_replay, "opens no image whose log is not empty"},
     {PEER_QEMU, has_empty_bat, "opens no disk without blocks"},
     {PEER_7ZIP, ends_early,
      "opens no image whose file ends before the log, the BAT region or the metadata region does"},
     {PEER_7ZIP, has_odd_size, "opens no disk whose size is not a multiple of 4096 bytes"},
     {PEER_VIRTUALBOX, is_differencing, "opens no differencing disk"},
-    {PEER_VIRTUALBOX, has_any_log_guid, "opens no image whose header names a log to replay"},
+    {PEER_VIRTUALBOX, has_log_guid, "opens no image whose header names a log to replay"},
     {PEER_VIRTUALBOX, has_empty_region, "opens no image whose BAT or metadata region is empty"},
     {PEER_VIRTUALBOX, has_no_chunk, "computes with block and sector sizes that are no sizes"},
     {PEER_VIRTUALBOX, has_table_behind_the_end, "opens no image whose file ends inside the metadata table or the BAT"},

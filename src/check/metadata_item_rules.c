@@ -45,10 +45,8 @@ static void item_there(struct probe *p, const struct subject *s, enum known_guid
                              "metadata item %s is %" PRIu32 " bytes long, too short", known_guid_name(which), len);
     finding_expected(p, f, "%" PRIu32 " bytes", min_len);
     finding_actual(p, f, "%" PRIu32 " bytes", len);
-    unsigned stops = PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP; /* QEMU reads on behind its end */
-    if (which != KNOWN_ITEM_PHYSICAL_SECTOR_SIZE && which != KNOWN_ITEM_VIRTUAL_DISK_ID)
-        stops |= PEER_VIRTUALBOX; /* it reads no others */
-    finding_stops(f, stops);
+    const unsigned stops = PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP; /* QEMU reads on behind its end */
+    finding_stops(f, virtualbox_reads(which) ? stops | PEER_VIRTUALBOX : stops);
 }
 
 static void file_parameters_there(struct probe *p, const struct subject *s)

@@ -216,8 +216,8 @@ static void fixed_items_not_longer(struct probe *p, const struct subject *s)
                                  known_guid_name(fixed[i].which), len, fixed[i].len);
         finding_expected(p, f, "%" PRIu32 " bytes", fixed[i].len);
         finding_actual(p, f, "%" PRIu32 " bytes", len);
-        if (fixed[i].which != KNOWN_ITEM_PHYSICAL_SECTOR_SIZE && fixed[i].which != KNOWN_ITEM_VIRTUAL_DISK_ID)
-            finding_stops(f, PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP | PEER_VIRTUALBOX); /* which reads no others */
+        if (virtualbox_reads(fixed[i].which))
+            finding_stops(f, PEER_HYPERV | PEER_LIBVHDI | PEER_7ZIP | PEER_VIRTUALBOX);
     }
 }
 

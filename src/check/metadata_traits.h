@@ -56,6 +56,12 @@ static inline struct place at_metadata_slot(const struct view *v, uint32_t i)
                     METADATA_ENTRY_LEN);
 }
 
+/* VirtualBox takes three items for the disk's; it reads neither the physical sector size nor the disk's id. */
+static inline bool virtualbox_reads(enum known_guid which)
+{
+    return which != KNOWN_ITEM_PHYSICAL_SECTOR_SIZE && which != KNOWN_ITEM_VIRTUAL_DISK_ID;
+}
+
 static inline const struct metadata_item *metadata_item(const struct view *v, enum known_guid which)
 {
     return &v->metadata.items[which];
