@@ -5,25 +5,10 @@
 set -u
 cd "$(dirname "$0")/../.." || exit
 export VHDXRAY=$PWD/build/release/vhdxray
-passed=0 failed=0
+. tests/checks.sh
 
-run() {             # run NAME COMMAND...
-    local name=$1
-    shift
-    if tools/figure "$@" >"build/test/long-$name.log" 2>&1; then
-        echo "ok $name: $(grep '^figure' "build/test/long-$name.log")"
-        passed=$((passed + 1))
-    else
-        echo "FAIL $name"
-        tail -n 20 "build/test/long-$name.log"
-        failed=$((failed + 1))
-    fi
-}
-
-mkdir -p build/test
-run power-loss build/release/tests/crash 1200000
-VHDXRAY_KILLS=10000 run kills /usr/bin/python3 tests/oracle/kill.py
-run ping-pong /usr/bin/python3 tests/oracle/write_qemu.py
-run repaired /usr/bin/python3 tests/oracle/repair_qemu.py "$VHDXRAY" 2000 1000
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+long_run power-loss tools/figure build/release/tests/crash 1200000
+VHDXRAY_KILLS=10000 long_run kills tools/figure /usr/bin/python3 tests/oracle/kill.py
+long_run ping-pong tools/figure /usr/bin/python3 tests/oracle/write_qemu.py
+long_run repaired tools/figure /usr/bin/python3 tests/oracle/repair_qemu.py "$VHDXRAY" 2000 1000
+finish

@@ -16,29 +16,10 @@ for p in "${packages[@]}"; do
     fi
 done
 tools/setup package || exit 77
-passed=0 failed=0
+. tests/checks.sh
 dir=$(mktemp -d)
 # What is installed here goes again, whatever happens.
 trap 'dpkg -P "${packages[@]}" nbdkit-plugin-vhdxray-dbgsym >/dev/null 2>&1; rm -rf "$dir"' EXIT
-
-check() {           # check NAME COMMAND...
-    local name=$1 out
-    shift
-    if out=$("$@" 2>&1); then
-        passed=$((passed + 1))
-        echo "ok $name"
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name: $*"
-        echo "$out" | tail -n 30
-    fi
-}
-
-finish() {
-    echo "$passed passed, $failed failed"
-    [ "$failed" -eq 0 ]
-    exit
-}
 
 check 'dpkg-buildpackage, from a clean copy' tools/package "$dir/built"
 debs=()

@@ -12,28 +12,13 @@ program=${VHDXRAY:-$root/build/release/vhdxray}
 dir=$(mktemp -d /tmp/vhdxray-slurm-XXXXXX)
 chmod 755 "$dir"
 cd "$dir" || exit
-passed=0 failed=0
+. "$root/tests/checks.sh"
 daemons=()
 trap '[ ${#daemons[@]} -eq 0 ] || kill "${daemons[@]}" 2>/dev/null; wait 2>/dev/null; rm -rf "$dir"' EXIT
 
-check() {           # check NAME COMMAND...
-    local name=$1 out
-    shift
-    if out=$("$@" 2>&1); then
-        passed=$((passed + 1))
-        echo "ok $name"
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name: $*"
-        echo "$out" | tail -n 20
-    fi
-}
-
-finish() {
+finish_with_logs() {
     if [ "$failed" -gt 0 ]; then tail -n 15 ./*.log; fi
-    echo "$passed passed, $failed failed"
-    [ "$failed" -eq 0 ]
-    exit
+    finish
 }
 
 # Within a minute.
@@ -90,7 +75,7 @@ daemons+=($!)
 slurmd -D -N "$host" >slurmd.log 2>&1 &
 daemons+=($!)
 check 'the node is idle' wait_for eval '[ "$(sinfo -h -o %T)" = idle ]'
-[ "$failed" -eq 0 ] || finish
+[ "$failed" -eq 0 ] || finish_with_logs
 
 # ---- disks, a list, a job array ----
 
@@ -126,4 +111,4 @@ check "it was job ${again:-?}, and the report is whole" eval 'PATH=$path merge-s
 bad=$(PATH=$path sbatch --parsable --array=1 "$root/contrib/slurm/vhdxray.sbatch" "$dir/no-list" "$dir/results")
 check 'a list that is not there is a failed task' wait_for eval '
     [ -n "$bad" ] && scontrol -o show job "$bad" | grep -q "JobState=FAILED"'
-finish
+finish_with_logs

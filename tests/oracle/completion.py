@@ -16,6 +16,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from checks import Checks  # noqa: E402
+
 PROGRAM = os.path.abspath(os.environ.get("VHDXRAY", "build/release/vhdxray"))
 
 # What is typed, and the line after Tab; None: nothing fits, so it stays as it is.
@@ -53,16 +56,7 @@ LINES = [
     ("vhdxray rules my", None),                     # no arguments
 ]
 
-passed = failed = skipped = 0
-
-
-def check(name, good, why=""):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAIL {name}: {why}")
+check = Checks()
 
 
 class Shell:
@@ -240,25 +234,23 @@ def fish(home, script):
             found[lines[int(number)]] = [w.split("\t")[0] for w in rest.splitlines()]
         return found
 
-    global passed, failed
-    before = passed, failed
+    before = check.passed, check.failed
     stdout, sys.stdout = sys.stdout, open(os.devnull, "w")
     judge("fish", collect)                              # asks for nothing yet: only which lines there are
     sys.stdout.close()
     sys.stdout = stdout
-    passed, failed = before
+    check.passed, check.failed = before
     found = batch()
     judge("fish", lambda line: found.get(line, []))
 
 
 def main():
-    global skipped
     for name, run in ("bash", bash), ("zsh", zsh), ("fish", fish):
         script = subprocess.run([PROGRAM, "--completion", name], capture_output=True, text=True)
         check(f"--completion {name}", script.returncode == 0 and script.stdout and not script.stderr, script.stderr)
         if not shutil.which(name):
             print(f"completion: no {name}")
-            skipped += 1
+            check.skipped += 1
             continue
         with tempfile.TemporaryDirectory() as home:
             files = os.path.join(home, "files")
@@ -274,8 +266,7 @@ def main():
                 check(name, False, str(e))
     bad = subprocess.run([PROGRAM, "--completion", "csh"], capture_output=True, text=True)
     check("--completion csh", bad.returncode == 2 and "bash zsh fish" in bad.stderr and not bad.stdout, bad.stderr)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return failed > 0
+    return check.finish()
 
 
 sys.exit(main())

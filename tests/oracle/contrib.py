@@ -27,17 +27,9 @@ ENV = dict(os.environ, PATH=PATH, LC_ALL="C.UTF-8")
 sys.dont_write_bytecode = True
 sys.path.insert(0, TESTS)
 import vhdx  # noqa: E402
+from checks import Checks  # noqa: E402
 
-passed = failed = skipped = 0
-
-
-def check(name, good, why=""):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAIL {name}: {why}")
+check = Checks()
 
 
 def run(argv, **kw):
@@ -410,8 +402,7 @@ def main():
         named = set(re.findall(r"\]\((\w+)\)", f.read()))
     folders = {n for n in os.listdir(CONTRIB) if os.path.isdir(os.path.join(CONTRIB, n))}
     check("README: every folder", named == folders, named ^ folders)
-    print(f"{passed} passed, {failed} failed")
-    return failed > 0
+    return check.finish()
 
 
 sys.exit(main())

@@ -12,20 +12,7 @@ root=$(dirname "$tests")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit
-passed=0 failed=0
-
-check() {           # check NAME COMMAND...
-    local name=$1 out
-    shift
-    if out=$("$@" 2>&1); then
-        passed=$((passed + 1))
-        echo "ok $name"
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name: $*"
-        echo "$out" | tail -n 20
-    fi
-}
+. "$tests/checks.sh"
 
 same() {            # same WHAT GOT WANT
     [ "$2" = "$3" ] || { echo "$1:"; diff <(echo "$2") <(echo "$3"); return 1; }
@@ -165,5 +152,4 @@ check 'nbdkit finds the library beside the plugin' eval '
     nbdkit -U - "$dest$lib/nbdkit/plugins/nbdkit-vhdxray-plugin.so" child.vhdx search-dir=. --run "nbdinfo --size \"\$uri\"" |
         grep -qx 67108864'
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

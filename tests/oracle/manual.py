@@ -11,18 +11,12 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from checks import Checks  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.path.abspath(os.environ.get("VHDXRAY", os.path.join(ROOT, "build/release/vhdxray")))
-passed = failed = 0
-
-
-def check(name, good, why=""):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAIL {name}: {why}")
+check = Checks()
 
 
 def run(*argv):
@@ -103,8 +97,7 @@ def main():
                 unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", whole)) - known
                 check(f"{name}: options in the text", not unknown, sorted(unknown))
             check(f"{name}: nothing left to fill in", not re.search(r"^ *@", whole, re.M))
-    print(f"{passed} passed, {failed} failed")
-    return failed > 0
+    return check.finish()
 
 
 sys.exit(main())

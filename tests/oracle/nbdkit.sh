@@ -19,21 +19,7 @@ done
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit
-passed=0 failed=0
-
-# check NAME COMMAND...: the command says whether it is so; what it printed is shown when it is not
-check() {
-    local name=$1 out
-    shift
-    if out=$("$@" 2>&1); then
-        passed=$((passed + 1))
-        echo "ok $name"
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name: $*"
-        echo "$out" | tail -n 10
-    fi
-}
+. "$tests/checks.sh"
 
 # serve PARAMETER... -- SCRIPT: runs the script, which finds the server in $uri
 serve() {
@@ -217,5 +203,4 @@ check 'missing search folder: refused' refuses 'nowhere' dirty.vhdx search-dir=n
 check 'unknown parameter: refused' refuses 'unknown parameter' dirty.vhdx speed=fast
 check 'file twice: refused' refuses 'twice' dirty.vhdx file=top.avhdx
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

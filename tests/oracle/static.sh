@@ -13,20 +13,7 @@ static=$(cd "$(dirname "$static")" && pwd)/vhdxray
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit
-passed=0 failed=0
-
-check() {           # check NAME COMMAND...
-    local name=$1 out
-    shift
-    if out=$("$@" 2>&1); then
-        passed=$((passed + 1))
-        echo "ok $name"
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name: $*"
-        echo "$out" | tail -n 20
-    fi
-}
+. "$here/checks.sh"
 
 # same ARGUMENT...: both programs, output, messages and exit code
 same() {
@@ -67,5 +54,4 @@ for a in sha256 sha1 md5 sha224 sha384 sha512 sha3-256 sha3-512 blake2b512 blake
 done
 check 'hash: what there is none of' eval '! "$static" hash --algorithm sha257 "$file"'
 check 'completion' same --completion bash
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish
