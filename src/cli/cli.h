@@ -16,6 +16,7 @@
 #include "cli/sandbox.h"
 #include "image/image.h"
 #include "io/ahead.h"
+#include "io/behind.h"
 #include "io/source.h"
 #include "report/report.h"
 
@@ -97,9 +98,10 @@ struct run {
     struct report report;
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
     int *search_fds;
-    struct inputs inputs; /* opened by run_confine() */
-    struct ahead *ahead;  /* started by it, or NULL */
-    int code;             /* worst so far */
+    struct inputs inputs;  /* opened by run_confine() */
+    struct ahead *ahead;   /* started by it, or NULL */
+    struct behind *behind; /* in its place */
+    int code;              /* worst so far */
 };
 
 /* files: what will be read (NULL: nothing); list: as of report_begin(). EXIT_OK, or a code after a message; then
@@ -111,20 +113,21 @@ int run_end(struct run *run);
 int run_abandon(struct run *run);
 void run_note(struct run *run, int code);
 /*
- * Notes EXIT_IMPOSSIBLE, after a message, when the host could not read path somewhere, whatever it was read for: what could
- * not be looked at is never fine. --salvage tells in its own way. s: NULL is fine.
+ * Notes EXIT_IMPOSSIBLE, after a message, when the host could not read path somewhere, whatever it was read for: what
+ * could not be looked at is never fine. --salvage tells in its own way. s: NULL is fine.
  */
 void run_note_unread(struct run *run, const char *path, const struct source *s);
 
 /* What a command needs after it gave up the rest. */
 struct confinement {
-    unsigned needs;        /* enum sandbox_need bits */
-    struct new_file *file; /* will get its name at the end; NULL: none */
+    unsigned needs;               /* enum sandbox_need bits */
+    struct new_file *file;        /* will get its name at the end; NULL: none */
     struct journal_file *journal; /* whose names may change; NULL: none */
-    const int *dirs;       /* folders whose files are opened later; NULL: those of --search-dir */
+    const int *dirs;              /* folders whose files are opened later; NULL: those of --search-dir */
     uint32_t dir_count;
-    int create_dir;        /* SANDBOX_CREATE_BELOW: the folder */
-    bool one_of_many;      /* other processes have the other cores */
+    int create_dir;     /* SANDBOX_CREATE_BELOW: the folder */
+    bool one_of_many;   /* other processes have the other cores */
+    bool writes_behind; /* a second core is better used for writing than for reading */
 };
 /*
  * Opens `files` and all parents that were named, then enters the sandbox: from here on nothing else can be opened. With

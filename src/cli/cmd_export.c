@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `vhdxray export`: the guest's disk as a raw image. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,32 +36,48 @@ static bool is_read(const struct run *run, const struct guest_session *gs, const
     return hit;
 }
 
+static_assert(GUEST_WALK_BUFFER == (int)BEHIND_BUFFER, "what the walk reads into is what is written behind");
+
+/* `step` bytes of the piece to the output. *ret_error: 0, or the errno of what could not be written. */
+static enum status copy_piece(struct guest_session *gs, struct guest_walk *walk, struct raw_output *out,
+                              const struct guest_piece *piece, uint64_t step, int *ret_error)
+{
+    const uint8_t *bytes = NULL;
+    uint8_t *buf = piece->kind == GUEST_PIECE_DATA ? raw_output_buffer(out) : NULL;
+
+    if (buf != NULL)
+        guest_walk_into(walk, buf);
+    enum status st = guest_walk_take(walk, step, &bytes, guest_fault_list_note, &gs->faults, NULL);
+    if (st != STATUS_OK)
+        return st;
+    errno = 0;
+    bool wrote = bytes != NULL ? raw_output_data(out, piece->off, bytes, step) : raw_output_zeros(out, step);
+    *ret_error = wrote ? 0 : errno != 0 ? errno : EIO;
+    return STATUS_OK;
+}
+
 static int copy(struct run *run, struct guest_session *gs, struct raw_output *out)
 {
     const bool salvage = run->options->salvage;
     struct progress progress = progress_begin(run, "export", guest_size(gs->guest));
     struct guest_walk *walk = NULL;
     struct guest_piece piece;
-    bool more = true, in_time = true, wrote = true;
+    bool more = true, in_time = true;
     int error = 0;
 
     enum status st = guest_walk_open(gs->guest, 0, guest_size(gs->guest), &walk);
-    while (st == STATUS_OK && wrote && in_time && (salvage || gs->faults.total == 0)) {
-        const uint8_t *bytes = NULL;
+    while (st == STATUS_OK && error == 0 && in_time && (salvage || gs->faults.total == 0)) {
         st = guest_walk_peek(walk, &piece, &more);
         if (st != STATUS_OK || !more)
             break;
         uint64_t step = u64_min(piece.len, PROGRESS_STEP_MOST);
-        st = guest_walk_take(walk, step, &bytes, guest_fault_list_note, &gs->faults, NULL);
-        if (st != STATUS_OK)
-            break;
-        errno = 0;
-        wrote = bytes != NULL ? raw_output_data(out, piece.off, bytes, step) : raw_output_zeros(out, step);
-        error = errno;
+        st = copy_piece(gs, walk, out, &piece, step, &error);
         in_time = progress_step(&progress, step);
     }
+    if (error == 0 && !raw_output_flush(out))
+        error = errno;
     progress_end(&progress);
-    if (!wrote) {
+    if (error != 0) {
         gs->error = "the output could not be written";
         return raw_output_failed(out, error);
     }
@@ -101,12 +118,20 @@ static int export_disk(struct run *run, struct guest_session *gs, struct raw_out
 static int confine(struct run *run, const struct words *file, const struct guest_session *gs, struct raw_output *out)
 {
     const struct options *o = run->options;
-    struct confinement c = {.needs = SANDBOX_WRITE_FILE, .file = &out->file};
 
     if (is_read(run, gs, o->args.items[1]))
         return EXIT_USAGE;
     int code = raw_output_open(out, o->args.items[1], o->force);
-    return code == EXIT_OK ? run_confine(run, file, &c) : code;
+    if (code != EXIT_OK)
+        return code;
+    code = run_confine(run, file,
+                       &(struct confinement){
+                           .needs = SANDBOX_WRITE_FILE,
+                           .file = &out->file,
+                           .writes_behind = !out->to_stdout,
+                       });
+    out->behind = run->behind;
+    return code;
 }
 
 static int export(const struct options *o)

@@ -87,6 +87,15 @@ static size_t unit_end(uint64_t off, size_t at, size_t len)
     return (size_t)u64_min(len, at + (SPARSE_UNIT - (off + at) % SPARSE_UNIT));
 }
 
+static bool write_part(struct raw_output *out, uint64_t off, const uint8_t *bytes, size_t len)
+{
+    out->written += len;
+    if (out->behind == NULL)
+        return host_write(out->fd, bytes, len, off, NULL);
+    errno = behind_write(out->behind, out->fd, bytes, len, off);
+    return errno == 0;
+}
+
 /* Units that hold anything, as many as follow each other at once. */
 static bool write_sparse(struct raw_output *out, uint64_t off, const uint8_t *bytes, size_t len)
 {
@@ -102,12 +111,23 @@ static bool write_sparse(struct raw_output *out, uint64_t off, const uint8_t *by
                 break;
             end = next;
         }
-        if (!host_write(out->fd, bytes + at, end - at, off + at, NULL))
+        if (!write_part(out, off + at, bytes + at, end - at))
             return false;
-        out->written += end - at;
         at = end;
     }
     return true;
+}
+
+uint8_t *raw_output_buffer(struct raw_output *out)
+{
+    return out->behind != NULL && !out->to_stdout ? behind_buffer(out->behind) : NULL;
+}
+
+bool raw_output_flush(struct raw_output *out)
+{
+    if (out->behind != NULL)
+        errno = behind_flush(out->behind);
+    return out->behind == NULL || errno == 0;
 }
 
 bool raw_output_data(struct raw_output *out, uint64_t off, const uint8_t *bytes, uint64_t len)
@@ -147,8 +167,10 @@ int raw_output_commit(struct raw_output *out)
 
 void raw_output_abandon(struct raw_output *out, bool keep)
 {
-    if (!out->to_stdout && out->fd >= 0)
+    if (!out->to_stdout && out->fd >= 0) {
+        (void)raw_output_flush(out); /* nobody may write to a descriptor that is another's by then */
         close(out->fd);
+    }
     out->fd = -1;
     new_file_drop(&out->file, keep);
 }

@@ -7,12 +7,14 @@
 #include <stdint.h>
 
 #include "cli/new_file.h"
+#include "io/behind.h"
 
 struct raw_output {
     struct new_file file;
     bool to_stdout; /* instead */
     int fd;
-    uint64_t written; /* bytes of data */
+    uint64_t written;      /* bytes of data, those that are queued among them */
+    struct behind *behind; /* whose thread writes; NULL: nobody else's, or standard output */
 };
 
 /*
@@ -23,9 +25,14 @@ int raw_output_open(struct raw_output *out, const char *path, bool replace);
 /* Before anything is written: a file becomes that many zeros. EXIT_OK, or a code after a message; then nothing is open.
  */
 int raw_output_resize(struct raw_output *out, uint64_t size);
-/* Both go upwards without gaps. False: it could not be written, errno says why. In a file zeros cost nothing. */
+/* BEHIND_BUFFER bytes to fill and give to raw_output_data() before the next are asked for; NULL: any bytes will do. */
+uint8_t *raw_output_buffer(struct raw_output *out);
+/* Both go upwards without gaps. False: it, or what came before, could not be written, errno says why. In a file zeros
+ * cost nothing. */
 bool raw_output_data(struct raw_output *out, uint64_t off, const uint8_t *bytes, uint64_t len);
 bool raw_output_zeros(struct raw_output *out, uint64_t len);
+/* What was given is with the host when this returns. False: errno says why not. */
+bool raw_output_flush(struct raw_output *out);
 /* All of it is written: gives it its name. EXIT_OK, or a code after a message; then nothing is left. */
 int raw_output_commit(struct raw_output *out);
 /* Takes it away; keep: leaves what there is under its temporary name and says so. */

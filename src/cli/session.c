@@ -145,20 +145,25 @@ int run_begin(struct run *run, const struct options *o, const struct words *file
     return EXIT_OK;
 }
 
-/* Below this a file is read faster than a thread is started. */
-static const uint64_t AHEAD_WORTH = (uint64_t)64 << 20;
+/* Below this a file is read, or copied, faster than a thread is started. */
+static const uint64_t THREAD_WORTH = (uint64_t)64 << 20;
 
-static bool worth_reading_ahead(const struct inputs *in)
+static bool worth_a_thread(const struct inputs *in)
 {
     cpu_set_t cores;
 
     if (sched_getaffinity(0, sizeof(cores), &cores) != 0 || CPU_COUNT(&cores) < 2)
         return false;
     for (uint32_t i = 0; i < in->count; i++) {
-        if (in->items[i].status == STATUS_OK && in->items[i].info.allocated_bytes >= AHEAD_WORTH)
+        if (in->items[i].status == STATUS_OK && in->items[i].info.allocated_bytes >= THREAD_WORTH)
             return true;
     }
     return false;
+}
+
+static void start_behind(void *ctx)
+{
+    ((struct run *)ctx)->behind = behind_start();
 }
 
 static void start_ahead(void *ctx)
@@ -202,8 +207,8 @@ int run_confine(struct run *run, const struct words *files, const struct confine
         return code;
     /* Who writes to a file that is read, reads it as it is at that moment. */
     const bool reads_only = (c->needs & SANDBOX_WRITE_FILE) == 0 || c->file != NULL;
-    if (reads_only && !c->one_of_many && worth_reading_ahead(&run->inputs)) {
-        request.start_threads = start_ahead;
+    if (reads_only && !c->one_of_many && worth_a_thread(&run->inputs)) {
+        request.start_threads = c->writes_behind ? start_behind : start_ahead;
         request.ctx = run;
     }
     if (!sandbox_enter(&request, &state)) {
@@ -246,6 +251,7 @@ int run_end(struct run *run)
     run_note(run, output_commit(&run->output));
     inputs_close(&run->inputs);
     ahead_stop(run->ahead);
+    behind_stop(run->behind);
     close_search_dirs(run);
     return run->code;
 }
@@ -256,6 +262,7 @@ int run_abandon(struct run *run)
     output_abandon(&run->output);
     inputs_close(&run->inputs);
     ahead_stop(run->ahead);
+    behind_stop(run->behind);
     close_search_dirs(run);
     return run->code;
 }

@@ -56,6 +56,11 @@ enum status guest_walk_open(struct guest *g, uint64_t off, uint64_t len, struct 
     return STATUS_OK;
 }
 
+void guest_walk_into(struct guest_walk *w, uint8_t *buf)
+{
+    w->buf = buf;
+}
+
 /* How much of the extent, from its start on, is a hole of the file; else where the data ends that is known there. */
 static enum status look_for_hole(struct guest_walk *w, const struct guest_extent *e, uint64_t *ret_hole,
                                  uint64_t *ret_data)

@@ -31,13 +31,16 @@ struct guest_walk; /* opaque; in the arena of the image */
 /* [off, off + len) must lie in the disk. Several walks over one guest disturb each other's pace, nothing else. */
 enum status guest_walk_open(struct guest *g, uint64_t off, uint64_t len, struct guest_walk **ret);
 
+/* GUEST_WALK_BUFFER bytes that data is read into from now on instead of the walk's own; they stay the caller's. */
+void guest_walk_into(struct guest_walk *w, uint8_t *buf);
+
 /* The next piece; false at the end. Asking again gives the same piece. */
 enum status guest_walk_peek(struct guest_walk *w, struct guest_piece *ret, bool *ret_more);
 
 /*
  * Goes on by len bytes of the piece that was peeked last. *ret_bytes (may be NULL: they are not wanted): the bytes of
- * data, valid until the next call on this walk; NULL for zeros and faults. What cannot be answered goes to fn, as in
- * guest_read(), and reads as zeros; *ret_faults (may be NULL) counts its bytes.
+ * data, in its buffer and valid until the next call on this walk; NULL for zeros and faults. What cannot be answered
+ * goes to fn, as in guest_read(), and reads as zeros; *ret_faults (may be NULL) counts its bytes.
  */
 enum status guest_walk_take(struct guest_walk *w, uint64_t len, const uint8_t **ret_bytes,
                             void (*fn)(void *ctx, const struct guest_extent *e), void *ctx, uint64_t *ret_faults);

@@ -144,6 +144,35 @@ i.save("zeros.vhdx")'
     [ -z "$(made)" ]
 }
 
+# From 64 MiB on a thread writes.
+@test "a large disk: the same bytes with and without the sandbox, and no room" {
+    /usr/bin/python3 -c '
+import random
+r = random.Random(5)
+with open("big.raw", "wb") as f:
+    f.truncate(200 << 20)
+    for at in range(0, 200 << 20, 2 << 20):
+        for part in range(r.randrange(1, 5)):
+            f.seek(at + r.randrange(0, 500) * 4096 + r.choice((0, 0, 512)))
+            f.write(r.randbytes(r.choice((512, 4096, 70000, 1200000))))
+    f.truncate(200 << 20)'
+    qemu-img convert -q -f raw -O vhdx -o block_size=1M big.raw big.vhdx
+    vx export big.vhdx big.out
+    expect 0
+    cmp big.raw big.out
+    vx export --sandbox off big.vhdx big.off
+    expect 0
+    cmp big.raw big.off
+    "$VHDXRAY" export big.vhdx - | cmp - big.raw
+    rm big.raw big.out big.off
+    cp big.vhdx kept.vhdx
+    run bash -c "ulimit -f 102400; '$VHDXRAY' export big.vhdx out"
+    expect 3 "cannot write out"
+    cmp big.vhdx kept.vhdx
+    rm big.vhdx kept.vhdx
+    [ -z "$(made)" ]
+}
+
 @test "- is standard output, zeros included" {
     "$VHDXRAY" export plain.vhdx - | cmp - plain.raw
     "$VHDXRAY" export - - <dirty.vhdx | cmp - dirty.raw
