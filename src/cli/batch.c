@@ -21,7 +21,7 @@
 #include "base/checked.h"
 
 enum {
-    CHUNK_MOST = 32,    /* files: a worker's start is shared by that many */
+    CHUNK_MOST = 256,   /* files: a worker's start, which costs as much as ten of them, is shared by that many */
     CHUNKS_PER_JOB = 4, /* so that workers end at about the same time */
     WINDOW = 4,
     TICK_NS = 2000000, /* between two looks at the workers while progress is shown */
@@ -360,7 +360,7 @@ static bool prepare(struct board *b)
 
     b->jobs = o->jobs > 0 ? o->jobs : cpus > 0 ? (uint32_t)u64_min((uint64_t)cpus, JOBS_MOST) : 1;
     uint64_t share = b->files->count / ((uint64_t)b->jobs * CHUNKS_PER_JOB);
-    b->chunk = (uint32_t)u64_max(1, u64_min(CHUNK_MOST, share));
+    b->chunk = (uint32_t)u64_max(1, u64_min(u64_min(CHUNK_MOST, share), inputs_room() / 2));
     b->slot_count = b->jobs * WINDOW;
     b->shown = o->progress == PROGRESS_ALWAYS || (o->progress == PROGRESS_AUTO && terminal && !o->quiet);
     b->start_ns = source_now_ns();

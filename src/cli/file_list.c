@@ -25,13 +25,11 @@ static bool has_suffix(const char *name, const char *suffix)
     return n > m && strcasecmp(name + n - m, suffix) == 0;
 }
 
-bool file_is_disk(int dir_fd, const char *name)
+/* Of a regular file. */
+static bool is_disk(int dir_fd, const char *name)
 {
-    struct stat st = {.st_size = 0};
     char signature[8] = "";
 
-    if (fstatat(dir_fd, name, &st, 0) != 0 || !S_ISREG(st.st_mode))
-        return false;
     if (has_suffix(name, ".vhdx") || has_suffix(name, ".avhdx"))
         return true;
     int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -44,6 +42,13 @@ bool file_is_disk(int dir_fd, const char *name)
     close(fd);
     /* What cannot be read may be one: it is opened like one, and then it is said. */
     return n < 0 || (n == (ssize_t)sizeof(signature) && memcmp(signature, "vhdxfile", sizeof(signature)) == 0);
+}
+
+bool file_is_disk(int dir_fd, const char *name)
+{
+    struct stat st = {.st_size = 0};
+
+    return fstatat(dir_fd, name, &st, 0) == 0 && S_ISREG(st.st_mode) && is_disk(dir_fd, name);
 }
 
 /* ---- --files-from ---- */
@@ -132,6 +137,12 @@ static bool keep(struct file_list *l, const char *path)
     return copy != NULL && words_add(&l->words, copy);
 }
 
+/* FTS_F alone may be a device. */
+static bool is_regular(const FTSENT *e)
+{
+    return e->fts_info == FTS_F && S_ISREG(e->fts_statp->st_mode);
+}
+
 /* What cannot be entered is told, and the rest goes on. */
 static int walk(struct file_list *l, const char *folder)
 {
@@ -146,7 +157,7 @@ static int walk(struct file_list *l, const char *folder)
         if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR || e->fts_info == FTS_NS) {
             message("%s: %s", e->fts_path, error_text(e->fts_errno));
             code = EXIT_IMPOSSIBLE;
-        } else if (e->fts_info == FTS_F && file_is_disk(AT_FDCWD, e->fts_path) && !keep(l, e->fts_path)) {
+        } else if (is_regular(e) && is_disk(AT_FDCWD, e->fts_path) && !keep(l, e->fts_path)) {
             code = EXIT_LIMIT;
         }
     }

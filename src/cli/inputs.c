@@ -50,9 +50,17 @@ const char *input_journal(const char *path, const struct file_info *info)
     return strcmp(path, "-") != 0 ? journal_note(path, info->symlink) : NULL;
 }
 
+enum { OTHERS = 64 }; /* descriptors for standard streams, outputs, directories */
+
+uint64_t inputs_room(void)
+{
+    struct rlimit l = {.rlim_cur = 0};
+
+    return getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_max > OTHERS ? l.rlim_max - OTHERS : 1;
+}
+
 static void allow_descriptors(uint64_t count)
 {
-    enum { OTHERS = 64 }; /* standard streams, outputs, directories */
     struct rlimit l = {.rlim_cur = 0};
 
     if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < count + OTHERS) {

@@ -27,6 +27,9 @@ struct inputs {
     struct arena *texts;
 };
 
+/* Files that can be open at the same time, as far as the process may raise its limit. */
+uint64_t inputs_room(void);
+
 /* Opens each; what cannot be opened is remembered with its reason. False: out of memory. */
 bool inputs_open(struct inputs *in, const struct words *files);
 void inputs_close(struct inputs *in);

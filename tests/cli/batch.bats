@@ -35,6 +35,16 @@ setup() {
     tail -n 1 one.text | grep -q '^43 files: 40 clean, 1 corrupt, 1 unreadable, 1 could not be looked at$'
 }
 
+@test "a worker opens no more files than it may" {
+    mkdir few
+    for i in $(seq 600); do ln "$BATS_FILE_TMPDIR/clean.vhdx" few/$i.vhdx; done
+    for j in 1 2; do
+        run bash -c "ulimit -n 80; '$VHDXRAY' check -r -q -f json -j $j few >few.json"
+        expect 0
+        [ "$(jq '[.images[] | select(.verdict == "clean")] | length' few.json)" -eq 600 ]
+    done
+}
+
 @test "info and log, too" {
     for c in info log; do
         "$VHDXRAY" $c -f jsonl many/*.vhdx >one 2>/dev/null || true
