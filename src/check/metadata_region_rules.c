@@ -52,10 +52,15 @@ static bool equals_live_entry(const struct view *v, struct span slot)
     return false;
 }
 
-/* Slots behind these are zeros. */
-static uint32_t used_slots(const struct metadata_table *t)
+/* The first slot from number i on that is not zeros; one that does not exist when none is. Behind the front all are. */
+static uint32_t next_used_slot(const struct metadata_table *t, uint32_t i)
 {
-    return (uint32_t)((t->front.len - METADATA_TABLE_HEADER_LEN) / METADATA_ENTRY_LEN);
+    uint64_t off = METADATA_TABLE_HEADER_LEN + (uint64_t)METADATA_ENTRY_LEN * i;
+
+    if (off >= t->front.len)
+        return UINT32_MAX;
+    size_t used = span_find_nonzero(t->front, (size_t)off);
+    return used < t->front.len ? (uint32_t)((used - METADATA_TABLE_HEADER_LEN) / METADATA_ENTRY_LEN) : UINT32_MAX;
 }
 
 static void no_stale_entries(struct probe *p, const struct subject *s)
@@ -64,9 +69,8 @@ static void no_stale_entries(struct probe *p, const struct subject *s)
     const struct metadata_table *t = &v->metadata.table;
     uint32_t count = 0, copies = 0, first = 0;
     struct span slot;
-    for (uint32_t i = t->entry_count; i < used_slots(t); i++) {
-        if (!metadata_entry_bytes(t, i, &slot) || span_is_zero(slot))
-            continue;
+    for (uint32_t i = next_used_slot(t, t->entry_count); metadata_entry_bytes(t, i, &slot);
+         i = next_used_slot(t, i + 1)) {
         if (count++ == 0)
             first = i;
         copies += equals_live_entry(v, slot);

@@ -2,7 +2,6 @@
 /* The list of rule groups, in catalogue order. Rules themselves live in their group's file and nowhere else. */
 #include <assert.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <threads.h>
 
@@ -34,47 +33,35 @@ static const struct rule_group *const groups[] = {
     &forensic_origin_rules,
 };
 
-enum { GROUP_COUNT = sizeof(groups) / sizeof(groups[0]), RULES_MAX = 512 };
+enum {
+    GROUP_COUNT = sizeof(groups) / sizeof(groups[0]),
+    RULES_MAX = 512,
+    SLOT_BITS = 10, /* twice as many slots as rules at most */
+    SLOTS = 1 << SLOT_BITS,
+};
 
-/* Made when first asked for. */
+/* Made when first asked for. Neither table is sorted: that would take longer than looking at a small image. */
 static struct {
     const struct rule *rules[RULES_MAX]; /* of all groups in a row */
     uint32_t by_scope[RULES_MAX];
-    struct {
-        uint64_t ending;
-        const struct rule *rule;
-    } by_ending[RULES_MAX];      /* sorted by the last characters of their ids, which say all */
+    uint16_t by_id[SLOTS];       /* number of a rule + 1, in the slot of its id or the next free one behind; 0: none */
     uint32_t first[GROUP_COUNT]; /* number of each group's first rule */
     struct rule_set set;
 } all;
 static once_flag all_once = ONCE_FLAG_INIT;
 
-static int compare_scopes(const void *pa, const void *pb)
-{
-    uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-    if (all.rules[a]->scope != all.rules[b]->scope)
-        return all.rules[a]->scope < all.rules[b]->scope ? -1 : 1;
-    return (a > b) - (a < b);
-}
-
-/* The last eight characters as a number: rules look each other up by id, and that is compared faster than a string. */
-static uint64_t ending(const char *id)
+/* Of the last eight characters, which differ from one id to the other. */
+static uint32_t slot_of(const char *id)
 {
     uint64_t v = 0;
     while (*id != '\0')
         v = v << 8 | (unsigned char)*id++;
-    return v;
-}
-
-static int compare_endings(const void *pa, const void *pb)
-{
-    uint64_t a = *(const uint64_t *)pa, b = *(const uint64_t *)pb; /* their first member */
-    return (a > b) - (a < b);
+    return (uint32_t)(v * 0x9E3779B97F4A7C15U >> (64 - SLOT_BITS));
 }
 
 static void gather(void)
 {
-    uint32_t n = 0;
+    uint32_t n = 0, next[SCOPE_COUNT + 1] = {0};
     for (size_t g = 0; g < GROUP_COUNT; g++) {
         all.first[g] = n;
         assert(groups[g]->count <= RULES_MAX - n);
@@ -82,12 +69,16 @@ static void gather(void)
             all.rules[n++] = &groups[g]->rules[i];
     }
     for (uint32_t i = 0; i < n; i++) {
-        all.by_scope[i] = i;
-        all.by_ending[i].ending = ending(all.rules[i]->id);
-        all.by_ending[i].rule = all.rules[i];
+        uint32_t slot = slot_of(all.rules[i]->id);
+        while (all.by_id[slot] != 0)
+            slot = (slot + 1) % SLOTS;
+        all.by_id[slot] = (uint16_t)(i + 1);
+        next[all.rules[i]->scope + 1]++;
     }
-    qsort(all.by_scope, n, sizeof(all.by_scope[0]), compare_scopes);
-    qsort(all.by_ending, n, sizeof(all.by_ending[0]), compare_endings);
+    for (int scope = 0; scope < SCOPE_COUNT; scope++)
+        next[scope + 1] += next[scope];
+    for (uint32_t i = 0; i < n; i++)
+        all.by_scope[next[all.rules[i]->scope]++] = i;
     all.set = (struct rule_set){.rules = all.rules, .by_scope = all.by_scope, .count = n};
 }
 
@@ -110,18 +101,12 @@ const struct rule *rule_at(uint32_t i)
 
 const struct rule *rule_find(const char *id)
 {
-    const uint64_t key = ending(id);
-    uint32_t low = 0, high = rule_count();
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        if (all.by_ending[mid].ending < key)
-            low = mid + 1;
-        else
-            high = mid;
+    (void)rule_set();
+    for (uint32_t slot = slot_of(id); all.by_id[slot] != 0; slot = (slot + 1) % SLOTS) {
+        const struct rule *r = all.rules[all.by_id[slot] - 1];
+        if (strcmp(r->id, id) == 0)
+            return r;
     }
-    for (; low < rule_count() && all.by_ending[low].ending == key; low++)
-        if (strcmp(all.by_ending[low].rule->id, id) == 0)
-            return all.by_ending[low].rule;
     return NULL;
 }
 

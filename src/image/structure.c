@@ -24,7 +24,7 @@ enum status structure_read(struct arena *a, struct source *src, uint64_t off, si
                            struct span *ret, size_t *ret_got)
 {
     size_t there = off < src->size ? (size_t)u64_min(len, src->size - off) : 0;
-    uint64_t used = there > 0 ? data_end(src, off, off + there) - off : 0;
+    uint64_t used = there <= STRUCTURE_GRAIN ? there : data_end(src, off, off + there) - off;
     size_t n = (size_t)u64_max(u64_min(u64_div_up(used, STRUCTURE_GRAIN) * STRUCTURE_GRAIN, len), least);
     uint8_t *buf = arena_alloc(a, n);
 
