@@ -158,6 +158,42 @@ static void time_that_is_over(void **state)
     img_free(img);
 }
 
+static struct source *late;
+
+static void time_again(struct image *img)
+{
+    (void)img;
+    late->deadline_ns = 0;
+}
+
+/* The time is over while the parent is looked at, and only then: the answer about the child is not complete either. */
+static void parent_that_is_not_looked_at(void **state)
+{
+    struct img *parent_img = img_create(NULL), *img = img_create(&(struct img_params){.type = IMG_DIFFERENCING});
+    struct checked parent = {.arena = arena_create(LIMIT_MEMORY_DEFAULT), .base = img_source(parent_img)};
+    struct checked c = {.arena = arena_create(LIMIT_MEMORY_DEFAULT), .base = img_source(img)};
+    late = faulty_over(&parent.faulty, parent.base);
+    (void)state;
+    assert_int_equal(image_open(parent.arena, late, "parent.vhdx", NULL, NULL, &parent.image), STATUS_OK);
+    assert_int_equal(chain_resolve(parent.image, &(struct chain_options){.parent_count = 0}), STATUS_OK);
+    assert_int_equal(image_open(c.arena, c.base, "child.avhdx", NULL, NULL, &c.image), STATUS_OK);
+    assert_int_equal(chain_lend(c.image, parent.image, "parent.vhdx"), STATUS_OK);
+    late->deadline_ns = 1;
+    assert_int_equal(check_run(c.image, &(struct check_options){.max_findings = 100}, time_again, &c.result),
+                     STATUS_OK);
+    assert_true(c.result->limited);
+    assert_false(c.result->complete);
+    assert_int_equal(c.result->limit_count, 1);
+    assert_string_equal(c.result->limits[0].name, "time");
+    assert_string_equal(c.result->limits[0].message, "a parent was not looked at to the end");
+    image_close(c.image);
+    source_close(c.base);
+    arena_destroy(c.arena);
+    drop(&parent);
+    img_free(img);
+    img_free(parent_img);
+}
+
 static void every_read_fails_in_turn(void **state)
 {
     (void)state;
@@ -175,9 +211,8 @@ static void every_allocation_fails_in_turn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rest_of_a_header_slot),
-        cmocka_unit_test(time_that_is_over),
-        cmocka_unit_test(every_read_fails_in_turn),
+        cmocka_unit_test(rest_of_a_header_slot),          cmocka_unit_test(time_that_is_over),
+        cmocka_unit_test(parent_that_is_not_looked_at),   cmocka_unit_test(every_read_fails_in_turn),
         cmocka_unit_test(every_allocation_fails_in_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -559,6 +559,13 @@ static void collect_io_errors(struct driver *d)
         d->probe.result->io_error = true;
 }
 
+/* What was left out of the parent is missing from the answer about the child. */
+static void collect_limits(struct driver *d, const struct check_result *parent)
+{
+    for (uint32_t i = 0; parent && i < parent->limit_count; i++)
+        probe_limit(&d->probe, parent->limits[i].name, "a parent was not looked at to the end");
+}
+
 /* When there is no memory for one more finding, and that has to be said, the last one gives up its place. */
 static void replace_last(struct driver *d, struct pass *pass, const char *message)
 {
@@ -601,8 +608,9 @@ static void report_limits(struct driver *d, struct pass *pass)
     }
 }
 
+/* parent: the result of its parent's check; NULL when there is none */
 static enum status check_one(struct image *img, const struct check_options *options, void (*restat)(struct image *img),
-                             struct check_result **ret)
+                             const struct check_result *parent, struct check_result **ret)
 {
     struct check_result *res = arena_alloc(img->arena, sizeof(*res));
     struct driver d = {.img = img, .options = options, .rules = rule_set()};
@@ -638,6 +646,7 @@ static enum status check_one(struct image *img, const struct check_options *opti
         call_rules(&d, SCOPE_CHAIN, &s);
     /* An allocation that failed left something out, if only the words of a finding. */
     probe_status(&d.probe, arena_status(img->arena));
+    collect_limits(&d, parent);
     report_limits(&d, &pass);
     finish(&d, &pass);
     *ret = res;
@@ -648,6 +657,7 @@ enum status check_run(struct image *img, const struct check_options *options, vo
                       struct check_result **ret)
 {
     struct image *chain[LIMIT_CHAIN_DEPTH] = {img};
+    struct check_result *parent = NULL;
     uint32_t n = 1;
     for (struct image *i = img; i->parent && i->parent->image && n < LIMIT_CHAIN_DEPTH; i = i->parent->image)
         chain[n++] = i->parent->image;
@@ -655,8 +665,7 @@ enum status check_run(struct image *img, const struct check_options *options, vo
     struct check_options shallow = *options;
     shallow.deep = false;
     while (n > 1) {
-        struct check_result *parent = NULL;
-        enum status st = check_one(chain[--n], &shallow, restat, &parent);
+        enum status st = check_one(chain[--n], &shallow, restat, parent, &parent);
         if (st != STATUS_OK)
             return st;
         struct chain_parent *link = chain[n - 1]->parent;
@@ -666,5 +675,5 @@ enum status check_run(struct image *img, const struct check_options *options, vo
         link->verdict = verdict_name(parent->verdict);
         link->unread = link->unread || parent->io_error;
     }
-    return check_one(img, options, restat, ret);
+    return check_one(img, options, restat, parent, ret);
 }
