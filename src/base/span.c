@@ -34,26 +34,49 @@ size_t span_find_nonzero(struct span s, size_t off)
     return off < s.len ? off : s.len;
 }
 
-/* Of each byte, its highest bit becomes: is it not zero? */
-static unsigned word_count_nonzero(uint64_t word)
+size_t span_end_nonzero(struct span s)
 {
-    const uint64_t low = 0x7f7f7f7f7f7f7f7f;
+    size_t end = s.len;
 
-    return (unsigned)__builtin_popcountll((((word & low) + low) | word) & ~low);
+    for (uint64_t word = 0; end >= sizeof(word); end -= sizeof(word)) {
+        memcpy(&word, s.ptr + end - sizeof(word), sizeof(word));
+        if (word != 0)
+            break;
+    }
+    while (end > 0 && s.ptr[end - 1] == 0)
+        end--;
+    return end;
+}
+
+typedef uint8_t lanes __attribute__((vector_size(16), aligned(1), may_alias));
+enum { LANE_MAX = UINT8_MAX };
+
+/* In `count` vectors, no more than a lane can count. */
+static size_t lanes_count_nonzero(const uint8_t *p, size_t count)
+{
+    const lanes *v = (const lanes *)(const void *)p, zero = {0};
+    lanes found = zero;
+    size_t sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        found -= (lanes)(v[i] != zero); /* a lane of what is compared is 0 or -1 */
+    for (size_t i = 0; i < sizeof(found); i++)
+        sum += found[i];
+    return sum;
 }
 
 size_t span_count_nonzero(struct span s, size_t off)
 {
-    size_t count = 0;
+    size_t sum = 0;
 
-    for (; s.len - off >= sizeof(uint64_t); off += sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, s.ptr + off, sizeof(word));
-        count += word_count_nonzero(word);
+    while (s.len - off >= sizeof(lanes)) {
+        size_t most = (s.len - off) / sizeof(lanes), count = most < LANE_MAX ? most : LANE_MAX;
+        sum += lanes_count_nonzero(s.ptr + off, count);
+        off += count * sizeof(lanes);
     }
     for (; off < s.len; off++)
-        count += s.ptr[off] != 0;
-    return count;
+        sum += s.ptr[off] != 0;
+    return sum;
 }
 
 bool span_equal_but_zeros(struct span a, struct span b)

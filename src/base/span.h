@@ -36,6 +36,9 @@ __attribute__((warn_unused_result)) static inline bool span_sub(struct span s, u
 /* First offset >= off whose byte is not zero, or s.len. */
 size_t span_find_nonzero(struct span s, size_t off);
 
+/* Behind the last byte that is not zero; 0 when there is none. */
+size_t span_end_nonzero(struct span s);
+
 /* Bytes at or behind off that are not zero; off <= s.len. */
 size_t span_count_nonzero(struct span s, size_t off);
 

@@ -28,10 +28,9 @@ static enum status each_block(struct carver *c, struct view *v, enum status (*fn
     const struct geometry *g = &v->geometry;
     struct bat_stream s;
     struct bat_window w;
+    enum status st;
 
-    enum status st = bat_stream_open(v, 0, v->bat.walk_entries, &s);
-    if (st != STATUS_OK)
-        return st;
+    bat_stream_open(v, 0, v->bat.walk_entries, &s);
     for (st = bat_stream_next(&s, &w); st == STATUS_OK && w.count > 0; st = bat_stream_next(&s, &w)) {
         for (uint64_t i = 0; i < w.count && st == STATUS_OK; i++) {
             uint64_t raw = bat_window_entry(&w, i), off = bat_entry_off(raw);

@@ -120,14 +120,17 @@ enum status page_shifts_visit(struct view *v, bool (*fn)(void *ctx, struct page_
     return st;
 }
 
-/* A block of its own in the slot, beside a block in the next or previous slot: one of a series, not a stray entry. */
+/*
+ * A block of its own in the slot of a bitmap that is not the last, beside a block in the next or previous slot: one of
+ * a series, not a stray entry.
+ */
 static enum status slot_is_block(struct view *v, struct bat_reader *bat, uint64_t index, bool *ret)
 {
     uint64_t entry = 0, before = 0, after = 0;
     enum status st = bat_reader_get(bat, index, &entry);
     if (st == STATUS_OK)
         st = bat_reader_get(bat, index - 1, &before);
-    if (st == STATUS_OK && index + 1 < v->bat.walk_entries)
+    if (st == STATUS_OK)
         st = bat_reader_get(bat, index + 1, &after);
     if (st == STATUS_OK)
         *ret = holds_block(entry) && (holds_block(before) || holds_block(after)) &&

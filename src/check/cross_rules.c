@@ -26,11 +26,11 @@ static bool log_is_covered(const struct view *v)
         return false;
     if (layout_map_region_at(v->layout, off, v->log_len) || layout_map_payload_at(v->layout, off, v->log_len))
         return true;
-    while (off < end) {
-        const struct extent *e = layout_map_fixed_at(v->layout, off, end - off);
-        if (!e || e->kind == OWNER_BITMAP)
-            return e != NULL;
-        off = u64_max(e->end, off + 1);
+    /* One by one: the log itself is among them, and in front of the bitmaps in it. */
+    for (uint64_t i = 0; i < layout_map_fixed_count(v->layout); i++) {
+        const struct extent *e = layout_map_fixed(v->layout, i);
+        if (e->kind == OWNER_BITMAP && e->start < end && off < e->end)
+            return true;
     }
     return false;
 }

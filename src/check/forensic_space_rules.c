@@ -249,8 +249,7 @@ static void describe_area(struct probe *p, struct view *v, struct text *t, const
     probe_status(p, st);
     if (st != STATUS_OK || got == 0)
         return;
-    while (got > 0 && bytes[got - 1] == 0) /* the zeros behind it say nothing of what was put there */
-        got--;
+    got = span_end_nonzero(span_of(bytes, got)); /* the zeros behind it say nothing of what was put there */
     if (got >= ENTROPY_MIN) {
         unsigned entropy = entropy_tenths(bytes, got);
         text_addf(t, ", %u.%u bits per byte", entropy / 10, entropy % 10);

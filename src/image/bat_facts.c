@@ -15,10 +15,10 @@ bool bat_bitmap_usable(const struct view *v, uint64_t raw)
     return bat_entry_state(raw) == BITMAP_PRESENT && off != 0 && off < v->src->size;
 }
 
-static void set_other(struct bat_note *n, enum bat_fact fact, struct extent e)
+static void set_other(struct bat_note *n, enum bat_fact fact, const struct extent *e)
 {
     n->facts |= (unsigned)fact;
-    n->others[__builtin_ctz((unsigned)fact) - BAT_OTHERS_SHIFT] = e;
+    n->others[__builtin_ctz((unsigned)fact) - BAT_OTHERS_SHIFT] = *e;
 }
 
 /* guest: bytes from the start of the range that mean something; the rest of a last block may be cut off (2.4). */
@@ -39,10 +39,10 @@ static void facts_of_range(const struct view *v, struct bat_note *n, uint64_t gu
     }
     if (v->log_len > 0 && v->log_off < u64_add_sat(n->off, n->len) && n->off < u64_add_sat(v->log_off, v->log_len))
         set_other(n, BAT_FACT_HITS_LOG,
-                  (struct extent){.start = v->log_off, .end = v->log_off + v->log_len, .kind = OWNER_LOG});
+                  &(struct extent){.start = v->log_off, .end = v->log_off + v->log_len, .kind = OWNER_LOG});
     region = layout_map_region_at(v->layout, n->off, n->len);
     if (region)
-        set_other(n, BAT_FACT_HITS_REGION, *region);
+        set_other(n, BAT_FACT_HITS_REGION, region);
 }
 
 static void facts_of_bitmap(const struct view *v, struct bat_note *n)
@@ -94,13 +94,17 @@ void bat_note_fill(const struct view *v, uint64_t index, struct bat_slot slot, u
                    struct bat_note *ret)
 {
     const struct geometry *g = &v->geometry;
-    *ret = (struct bat_note){
-        .index = index,
-        .entry_off = v->bat.off + index * BAT_ENTRY_LEN,
-        .raw = raw,
-        .slot = slot,
-        .off = bat_entry_off(raw),
-    };
+    /* Field by field: a note is large, and hostile BATs have many. */
+    ret->index = index;
+    ret->entry_off = v->bat.off + index * BAT_ENTRY_LEN;
+    ret->raw = raw;
+    ret->slot.is_bitmap = slot.is_bitmap;
+    ret->slot.chunk = slot.chunk;
+    ret->slot.block = slot.block;
+    ret->facts = 0;
+    ret->owns = ret->anchor = false;
+    ret->off = bat_entry_off(raw);
+    ret->len = ret->missing = ret->guest_off = ret->guest_len = ret->bitmap_raw = 0;
     if (index >= g->entries || (!slot.is_bitmap && slot.block >= g->payload_blocks)) {
         ret->off = 0;
         if (raw != 0)
@@ -120,7 +124,7 @@ void bat_note_fill(const struct view *v, uint64_t index, struct bat_slot slot, u
         ret->owns = false;
         ret->facts |= BAT_FACT_ZERO_OFFSET;
         set_other(ret, BAT_FACT_HITS_HEADER,
-                  (struct extent){.start = 0, .end = HEADER_SECTION_LEN, .kind = OWNER_HEADER_SECTION});
+                  &(struct extent){.start = 0, .end = HEADER_SECTION_LEN, .kind = OWNER_HEADER_SECTION});
     }
     if (ret->owns)
         facts_of_range(v, ret, slot.is_bitmap ? BITMAP_BLOCK_LEN : ret->guest_len);

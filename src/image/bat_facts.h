@@ -8,6 +8,7 @@
 /*
  * Fills a note for entry `index` that says `raw`: facts, claimed range and what it hits among fixed structures.
  * bitmap_usable: for state 7 of a differencing file, the chunk's bitmap can be read (bat_bitmap_usable()).
+ * `other`, and of `others` those whose fact does not hold, stay as they are.
  */
 void bat_note_fill(const struct view *v, uint64_t index, struct bat_slot slot, uint64_t raw, bool bitmap_usable,
                    struct bat_note *ret);

@@ -37,10 +37,10 @@ struct claim {
     enum claim_kind kind;
 };
 
-static enum status claim_stream_open(struct view *v, struct claim_stream *ret)
+static void claim_stream_open(struct view *v, struct claim_stream *ret)
 {
     *ret = (struct claim_stream){.view = v};
-    return bat_stream_open(v, 0, v->bat.walk_entries, &ret->stream);
+    bat_stream_open(v, 0, v->bat.walk_entries, &ret->stream);
 }
 
 static enum status next_window(struct claim_stream *s)
@@ -179,9 +179,8 @@ static enum status far_pass(struct far_search *f)
     struct claim claim;
     uint64_t lowest = f->next.limit ? u64_min(f->from, f->next.from) : f->from;
     bool end = false;
-    enum status st = claim_stream_open(f->view, &stream);
-    if (st != STATUS_OK)
-        return st;
+    enum status st;
+    claim_stream_open(f->view, &stream);
     for (;;) {
         st = claim_stream_next(&stream, lowest, &claim, &end);
         if (st != STATUS_OK || end)
@@ -212,9 +211,7 @@ static enum status fill_filter(struct far_search *f)
     f->suspects = arena_array(f->view->arena, f->view->bat.walk_entries / 64 + 1, sizeof(*f->suspects));
     if (!f->suspects)
         return STATUS_OK;
-    st = claim_stream_open(f->view, &stream);
-    if (st != STATUS_OK)
-        return st;
+    claim_stream_open(f->view, &stream);
     for (;;) {
         st = claim_stream_next(&stream, f->claims->far.from, &claim, &end);
         if (st != STATUS_OK || end)
@@ -311,7 +308,8 @@ static enum status find_owners(struct view *v, struct place *places, uint64_t co
     struct claim claim;
     uint64_t missing = count;
     bool end = false;
-    enum status st = claim_stream_open(v, &stream);
+    enum status st = STATUS_OK;
+    claim_stream_open(v, &stream);
     while (st == STATUS_OK && missing > 0) {
         struct place *p;
         st = claim_stream_next(&stream, 0, &claim, &end);
@@ -323,8 +321,7 @@ static enum status find_owners(struct view *v, struct place *places, uint64_t co
             missing--;
         }
     }
-    if (stream.stream.buf)
-        bat_stream_close(&stream.stream);
+    bat_stream_close(&stream.stream);
     return st;
 }
 

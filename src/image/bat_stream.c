@@ -30,7 +30,7 @@ uint64_t bat_stream_window_entries(const struct geometry *g)
     return whole_chunks(g, WINDOW_LEN);
 }
 
-enum status bat_stream_open(struct view *v, uint64_t first, uint64_t end, struct bat_stream *ret)
+void bat_stream_open(struct view *v, uint64_t first, uint64_t end, struct bat_stream *ret)
 {
     *ret = (struct bat_stream){
         .view = v,
@@ -40,7 +40,6 @@ enum status bat_stream_open(struct view *v, uint64_t first, uint64_t end, struct
         .next = first,
         .end = end,
     };
-    return STATUS_OK;
 }
 
 void bat_stream_close(struct bat_stream *s)

@@ -32,7 +32,7 @@ struct bat_window {
 uint64_t bat_stream_window_entries(const struct geometry *g);
 
 /* Entries [first, end), end <= bat.slots; first the start of a chunk, or no matter when chunks do not count. */
-enum status bat_stream_open(struct view *v, uint64_t first, uint64_t end, struct bat_stream *ret);
+void bat_stream_open(struct view *v, uint64_t first, uint64_t end, struct bat_stream *ret);
 enum status bat_stream_next(struct bat_stream *s, struct bat_window *ret);
 /* Leaves out everything before the multiple of window_entries below entry `index`. */
 void bat_stream_skip_to(struct bat_stream *s, uint64_t index);

@@ -37,11 +37,24 @@ static void add_overlaps(const struct view *v, struct bat_note *n)
     }
 }
 
+/* Which of the note's others there are, a bit each. */
+static unsigned hits_of(const struct bat_note *n)
+{
+    return n->facts >> BAT_OTHERS_SHIFT & ((1u << BAT_OTHERS) - 1);
+}
+
 static void choose_other(struct bat_note *n)
 {
-    unsigned hits = n->facts >> BAT_OTHERS_SHIFT & ((1u << BAT_OTHERS) - 1);
+    unsigned hits = hits_of(n);
     if (hits)
         n->other = n->others[__builtin_ctz(hits)];
+}
+
+/* Nothing is left of the note before. */
+static void forget_others(struct bat_note *n)
+{
+    for (unsigned hits = hits_of(n); hits; hits &= hits - 1)
+        n->others[__builtin_ctz(hits)] = n->other = (struct extent){.kind = OWNER_NONE};
 }
 
 /* False when fn wants no more. */
@@ -49,14 +62,13 @@ static bool visit_window(struct view *v, const struct bat_window *w, bool (*fn)(
                          void *ctx)
 {
     const struct geometry *g = &v->geometry;
-    struct bat_note n;
+    struct bat_note n = {.facts = 0};
     for (uint64_t i = bat_window_find(w, 0); i < w->count; i = bat_window_find(w, i + 1)) {
-        uint64_t raw = bat_window_entry(w, i), index = w->first + i, at;
-        struct bat_slot slot;
-        bool inside;
-        slot = bat_slot_of_index(g, index);
-        at = bat_index_of_bitmap(g, slot.chunk);
-        inside = at >= w->first && at - w->first < w->count;
+        uint64_t raw = bat_window_entry(w, i), index = w->first + i;
+        const struct bat_slot slot = bat_slot_of_index(g, index);
+        uint64_t at = bat_index_of_bitmap(g, slot.chunk);
+        bool inside = at >= w->first && at - w->first < w->count;
+        forget_others(&n);
         bat_note_fill(v, index, slot, raw, inside && bat_bitmap_usable(v, bat_window_entry(w, at - w->first)), &n);
         if (n.facts & BAT_FACT_NO_BITMAP && inside)
             n.bitmap_raw = bat_window_entry(w, at - w->first);
@@ -73,9 +85,8 @@ static enum status visit_range(struct view *v, uint64_t first, uint64_t end,
 {
     struct bat_stream s;
     struct bat_window w = {.count = 0};
-    enum status st = bat_stream_open(v, first, end, &s);
-    if (st != STATUS_OK)
-        return st;
+    enum status st = STATUS_OK;
+    bat_stream_open(v, first, end, &s);
     while (s.next < s.end && !*ret_stopped) {
         if (!overlap_table_marked(v->overlaps, s.next)) {
             bat_stream_skip_to(&s, s.next + s.window_entries);
@@ -278,14 +289,10 @@ enum status bat_compare(struct view *stored, struct view *replayed, bool (*fn)(v
         stored->bat.off != replayed->bat.off || stored->geometry.entries != replayed->geometry.entries ||
         stored->geometry.chunk_ratio != replayed->geometry.chunk_ratio)
         return STATUS_OK;
-    st = bat_stream_open(stored, 0, end, &sides[0].stream);
-    if (st != STATUS_OK)
-        return st;
-    st = bat_stream_open(replayed, 0, end, &sides[1].stream);
-    if (st == STATUS_OK) {
-        st = compare_sides(sides, fn, ctx);
-        bat_stream_close(&sides[1].stream);
-    }
+    bat_stream_open(stored, 0, end, &sides[0].stream);
+    bat_stream_open(replayed, 0, end, &sides[1].stream);
+    st = compare_sides(sides, fn, ctx);
+    bat_stream_close(&sides[1].stream);
     bat_stream_close(&sides[0].stream);
     return st;
 }

@@ -343,9 +343,8 @@ static enum status survey_used(struct pass *p)
 {
     struct bat_stream stream;
     struct bat_window w;
-    enum status st = bat_stream_open(p->v, 0, p->v->bat.walk_entries, &stream);
-    if (st != STATUS_OK)
-        return st;
+    enum status st;
+    bat_stream_open(p->v, 0, p->v->bat.walk_entries, &stream);
     do {
         st = bat_stream_next(&stream, &w);
         if (st == STATUS_OK)
@@ -361,11 +360,7 @@ static enum status survey_rest(struct pass *p)
     struct bat_stream stream;
     struct bat_window w;
     enum status st;
-    if (p->v->bat.slots <= p->g->entries)
-        return STATUS_OK;
-    st = bat_stream_open(p->v, p->g->entries, p->v->bat.slots, &stream);
-    if (st != STATUS_OK)
-        return st;
+    bat_stream_open(p->v, p->g->entries, p->v->bat.slots, &stream);
     do {
         st = bat_stream_next(&stream, &w);
         if (st == STATUS_OK)

@@ -224,7 +224,11 @@ static enum status hidden_sectors(struct deep *d, uint64_t off, uint64_t len, ui
 {
     const struct geometry *g = d->g;
     uint64_t sectors = len / g->logical_sector_size, bytes = u64_div_up(sectors, 8);
-    struct deep_note n = {.kind = DEEP_HIDDEN, .off = off, .len = u64_min(g->block_size, d->src->size - off), .block = block, .blocks = 1};
+    struct deep_note n = {.kind = DEEP_HIDDEN,
+                          .off = off,
+                          .len = u64_min(g->block_size, d->src->size - off),
+                          .block = block,
+                          .blocks = 1};
     size_t got = 0;
 
     enum status st = enter_chunk(d, block >> g->chunk_shift);
@@ -252,16 +256,13 @@ static enum status hidden_sectors(struct deep *d, uint64_t off, uint64_t len, ui
 /* What lies in the last block behind the end of the disk, as far as the file has it. */
 static enum status past_disk(struct deep *d, uint64_t off, uint64_t block)
 {
-    uint64_t used = block_guest_len(d->g, block);
+    uint64_t used = block_guest_len(d->g, block), len = d->g->block_size - used;
     struct residue r = {.bytes = 0};
-    if (used == d->g->block_size || off + used >= d->src->size)
-        return STATUS_OK;
-    uint64_t len = u64_min(d->g->block_size - used, d->src->size - off - used);
     enum status st = view_residue(d->view, off + used, len, &r);
     if (st == STATUS_OK && r.bytes > 0)
         say(d, &(struct deep_note){.kind = DEEP_PAST_DISK,
                                    .off = off + used,
-                                   .len = len,
+                                   .len = u64_min(len, d->src->size - off - used),
                                    .index = bat_index_of_block(d->g, block),
                                    .block = block,
                                    .blocks = 1,

@@ -164,10 +164,9 @@ static enum status add_blocks(struct disk_bins *d, struct view *v)
     struct block_run run = {.blocks = 0};
     struct bat_stream s;
     struct bat_window w;
+    enum status st;
 
-    enum status st = bat_stream_open(v, 0, v->bat.walk_entries, &s);
-    if (st != STATUS_OK)
-        return st;
+    bat_stream_open(v, 0, v->bat.walk_entries, &s);
     for (st = bat_stream_next(&s, &w); st == STATUS_OK && w.count > 0; st = bat_stream_next(&s, &w))
         add_window(d, &v->geometry, &w, &run);
     end_run(d, &v->geometry, &run);
@@ -268,12 +267,12 @@ static enum status mark_data(struct disk_bins *d, struct view *v)
 
 /* ---- all of it ---- */
 
-/* The smallest power of two times `least` that cuts `size` into at most max_bins parts. */
+/* The smallest power of two times `least`, a power of two itself, that cuts size < 2^63 into at most max_bins parts. */
 static uint64_t unit_for(uint64_t size, uint64_t least, uint32_t max_bins)
 {
     uint64_t unit = least;
 
-    while (u64_div_up(size, unit) > max_bins && unit < (uint64_t)1 << 62)
+    while (u64_div_up(size, unit) > max_bins) /* 2^63 makes one part of anything */
         unit *= 2;
     return unit;
 }

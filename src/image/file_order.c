@@ -126,10 +126,9 @@ static enum status fill(struct file_order *o)
     uint64_t expected_off = 0, expected_index = 0; /* of an entry that goes on with the run */
     struct bat_stream s;
     struct bat_window w;
+    enum status st;
 
-    enum status st = bat_stream_open(o->view, 0, o->view->bat.walk_entries, &s);
-    if (st != STATUS_OK)
-        return st;
+    bat_stream_open(o->view, 0, o->view->bat.walk_entries, &s);
     o->next = o->count = 0;
     o->complete = true;
     for (st = bat_stream_next(&s, &w); st == STATUS_OK && w.count > 0; st = bat_stream_next(&s, &w)) {

@@ -91,13 +91,16 @@ static enum status units_next(struct units *u, uint64_t *ret)
 
 /* ---- metadata ---- */
 
+/* The longest region of whole units that an entry can tell of. */
+static const uint64_t REGION_MOST = UINT32_MAX / MIB * MIB;
+
 uint64_t lost_metadata_len(const struct metadata *m)
 {
     uint64_t end = METADATA_TABLE_LEN;
 
     for (uint32_t i = 0; i < m->table.usable_count; i++) {
         const struct metadata_entry *e = &m->entries[i];
-        if (e->len > 0 && e->len <= METADATA_ITEM_MAX && e->off < UINT32_MAX - METADATA_ITEM_MAX)
+        if (e->len > 0 && e->len <= METADATA_ITEM_MAX && (uint64_t)e->off + e->len <= REGION_MOST)
             end = u64_max(end, (uint64_t)e->off + e->len);
     }
     return u64_div_up(end, MIB) * MIB;

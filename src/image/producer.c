@@ -206,7 +206,7 @@ struct producer image_producer(const struct image *img)
             p.against[p.against_count++] = traits[i].name;
     }
     /* One odd trait is a later change (a repair that set the Required bits); most of them are another writer's. */
-    p.contradicted = p.against_count >= 2 && p.against_count > p.because_count - 1;
+    p.contradicted = p.against_count >= 2 && p.against_count >= p.because_count; /* the creator is no trait */
     if (!p.contradicted)
         p.against_count = 0;
     return p;

@@ -23,19 +23,27 @@ static uint64_t pattern(uint64_t step)
     return UINT64_MAX / (((uint64_t)1 << step) - 1);
 }
 
-/* Makes the table of pages reach past `page`. */
+/* Makes the table of pages reach past `page`. One entry of a hostile table makes it large and leaves it empty. */
 static bool grow_table(struct unit_map *m, uint64_t page)
 {
     uint64_t count = u64_min(u64_max(u64_max(2 * m->page_count, page + 1), PAGES_FIRST), m->page_limit);
     uint64_t **pages = page < count ? arena_array(m->arena, count, sizeof(*pages)) : NULL;
-    if (!pages)
+    uint64_t *used = pages ? arena_array(m->arena, u64_div_up(count, 64), sizeof(*used)) : NULL;
+    if (!used)
         return false;
-    if (m->page_count > 0)
-        memcpy(pages, m->pages, (size_t)m->page_count * sizeof(*pages));
-    for (uint64_t i = m->page_count; m->flat && i < count; i++)
+    for (uint64_t i = 0; m->flat && i < count; i++)
         pages[i] = m->flat + i * UNIT_PAGE_WORDS;
+    for (uint64_t i = 0; i < u64_div_up(m->page_count, 64); i++) {
+        used[i] = m->used[i];
+        for (uint64_t bits = used[i]; bits && !m->flat; bits &= bits - 1) {
+            uint64_t at = i * 64 + (uint64_t)__builtin_ctzll(bits);
+            pages[at] = m->pages[at];
+        }
+    }
     arena_release(m->arena, m->pages);
+    arena_release(m->arena, m->used);
     m->pages = pages;
+    m->used = used;
     m->page_count = count;
     return true;
 }
@@ -48,6 +56,7 @@ static uint64_t *page_for(struct unit_map *m, uint64_t unit)
     if (!m->pages[page]) {
         m->pages[page] = arena_array(m->arena, UNIT_PAGE_WORDS, sizeof(uint64_t));
         m->touched++;
+        m->used[page >> 6] |= (uint64_t)1 << (page & 63);
     }
     return m->pages[page];
 }
@@ -94,6 +103,17 @@ enum status unit_map_fill(struct unit_map *m, uint64_t first, uint64_t count, ui
     return STATUS_OK;
 }
 
+/* The first page from number i on that is there; page_count when none is. The set is not flat. */
+static uint64_t page_in_use(const struct unit_map *m, uint64_t i)
+{
+    for (uint64_t word = i >> 6; i < m->page_count; i = ++word << 6) {
+        uint64_t bits = m->used[word] & UINT64_MAX << (i & 63);
+        if (bits)
+            return word * 64 + (uint64_t)__builtin_ctzll(bits);
+    }
+    return m->page_count;
+}
+
 /* The word of [word, end) in `page` that has members; end: none has. */
 static uint64_t word_in_use(const uint64_t *page, uint64_t word, uint64_t end)
 {
@@ -115,9 +135,13 @@ bool unit_map_first(const struct unit_map *m, uint64_t from, uint64_t to, uint64
     while (from < to) {
         const uint64_t first = from >> UNIT_PAGE_SHIFT << UNIT_PAGE_SHIFT;
         const uint64_t *page = m->pages[from >> UNIT_PAGE_SHIFT];
+        if (!page) {
+            from = page_in_use(m, (from >> UNIT_PAGE_SHIFT) + 1) << UNIT_PAGE_SHIFT;
+            continue;
+        }
         uint64_t word = (from - first) >> 6, end = u64_min(u64_div_up(to - first, 64), UNIT_PAGE_WORDS);
-        uint64_t bits = page ? page[word] & UINT64_MAX << (from & 63) : 0;
-        if (page && bits == 0) {
+        uint64_t bits = page[word] & UINT64_MAX << (from & 63);
+        if (bits == 0) {
             word = word_in_use(page, word + 1, end);
             bits = word < end ? page[word] : 0;
         }

@@ -20,6 +20,7 @@ enum { UNIT_FLAT_FROM = 2048 };
 struct unit_map {
     struct arena *arena;
     uint64_t **pages; /* page_count of them; NULL while the set is empty */
+    uint64_t *used;   /* a bit for each page that is there, until the set is flat */
     uint64_t page_count, page_limit;
     uint64_t touched; /* pages there are, until the set is flat */
     bool flat_tried;
