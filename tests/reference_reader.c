@@ -6,8 +6,10 @@
  */
 #include "reference_reader.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 typedef uint64_t u64;
 
@@ -547,7 +549,7 @@ static const char *open_layer(struct layer *l, unsigned char *ret_header)
     return NULL;
 }
 
-/* The value of parent_linkage, as the 36 characters of a GUID. */
+/* The value of parent_linkage, as the 36 characters of a GUID; in braces or without. */
 static bool linkage_of(const struct layer *l, char ret[37])
 {
     static const char locator_id[] = "\x2D\x5F\xD3\xA8\x0B\xB3\x4D\x45\xAB\xF7\xD3\xD8\x48\x34\xAB\x0C";
@@ -556,14 +558,17 @@ static bool linkage_of(const struct layer *l, char ret[37])
     if (!find_item(l, locator_id, 20, &item, &item_len))
         return false;
     for (u64 i = 0, n = fetch_number(l, item + 18, 2); i < n; i++) {
-        u64 at = item + 20 + 12 * i, value = item + fetch_number(l, at + 4, 4) + 2; /* behind the brace */
+        u64 at = item + 20 + 12 * i, value = item + fetch_number(l, at + 4, 4), len = fetch_number(l, at + 10, 2);
         bool same = fetch_number(l, at + 8, 2) == 2 * strlen(key);
         for (u64 k = 0; same && k < strlen(key); k++)
             same = fetch_number(l, item + fetch_number(l, at, 4) + 2 * k, 2) == (unsigned char)key[k];
         if (!same)
             continue;
+        bool braces = len == 76 && fetch_number(l, value, 2) == '{' && fetch_number(l, value + 74, 2) == '}';
+        if (!braces && len != 72)
+            return false;
         for (u64 k = 0; k < 36; k++) {
-            u64 unit = fetch_number(l, value + 2 * k, 2);
+            u64 unit = fetch_number(l, value + 2 * (k + braces), 2);
             if (unit > 127)
                 return false; /* no digit, whatever its lower half looks like */
             ret[k] = (char)unit;
@@ -577,15 +582,11 @@ static bool linkage_of(const struct layer *l, char ret[37])
 static bool linkage_fits(const char *text, const unsigned char *guid)
 {
     static const unsigned char order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
-    for (unsigned i = 0; i < 16; i++) {
-        while (*text == '-')
-            text++;
-        char digits[3] = {text[0], text[1], '\0'};
-        if (strtoul(digits, NULL, 16) != guid[order[i]])
-            return false;
-        text += 2;
-    }
-    return true;
+    char want[40], *end = want;
+    for (unsigned i = 0; i < 16; i++)
+        end += snprintf(end, (size_t)(want + sizeof(want) - end), "%s%02x",
+                        i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", guid[order[i]]);
+    return strcasecmp(text, want) == 0;
 }
 
 struct reference *reference_open(const struct reference_file *files, unsigned count, unsigned flags,
