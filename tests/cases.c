@@ -39,9 +39,13 @@ static enum status open_other(void *ctx, uint32_t dir, const char *name, struct 
             continue;
         if (!f->img)
             return STATUS_IO;
+        if (s->aside)
+            s->aside(true);
         *ret = img_source(f->img);
         if (s->wrap_all)
             *ret = s->wrap_all(*ret, true);
+        if (s->aside)
+            s->aside(false);
         *ret_info = (struct file_info){
             .kind = FILE_KIND_REGULAR,
             .device = 1,

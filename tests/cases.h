@@ -50,6 +50,7 @@ struct scene {
     struct source *(*wrap)(struct source *base); /* NULL; a source of its own over the image's, closed before it */
     /* NULL; around every file of the scene. own: closing it closes base as well. */
     struct source *(*wrap_all)(struct source *base, bool own);
+    void (*aside)(bool begin); /* NULL; around what the scene itself does while it is looked at */
     uint64_t bad_off, bad_len; /* bytes of the file that cannot be read */
     uint64_t claimed_size;     /* what the source says its size is; 0: the truth */
     struct scene_file files[SCENE_FILES];

@@ -145,6 +145,12 @@ WRAPPED(enum status, source_read_some, struct source *s, uint64_t off, void *buf
     return due(SITE_READ) ? source_failed(s, off) : __real_source_read_some(s, off, buf, len, ret);
 }
 
+/* The time that was given is over. */
+WRAPPED(enum status, source_next_data, struct source *s, uint64_t off, uint64_t *ret_data, uint64_t *ret_hole)
+{
+    return off < s->size && due(SITE_TIME) ? STATUS_LIMIT : __real_source_next_data(s, off, ret_data, ret_hole);
+}
+
 static enum status store_failed(struct store *s, uint64_t off)
 {
     s->error_off = off;
@@ -190,6 +196,11 @@ void sites_begin(void)
     cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = zeroed, .free_fn = free});
     calls = 0;
     active = true;
+}
+
+void sites_pause(bool pause)
+{
+    active = !pause;
 }
 
 enum site_kind sites_end(void)

@@ -15,11 +15,13 @@ enum site_kind {
     SITE_MEMORY, /* an arena or malloc() */
     SITE_READ,   /* STATUS_IO */
     SITE_CHANGE, /* a write, a resize, a sync: STATUS_IO */
+    SITE_TIME,   /* a question for data and holes: STATUS_LIMIT */
 };
 
 /* Makes one run, the same each time: sites_begin() and sites_end() around what may fail. */
 typedef void site_run(void *ctx);
 void sites_begin(void);
+void sites_pause(bool pause);   /* between the two: for what a test does itself */
 enum site_kind sites_end(void); /* what failed since; SITE_NONE in the first run */
 
 /* How many runs had a failure. Ways that an earlier call has tried are not tried again. */

@@ -103,6 +103,10 @@ static void scores(void **state)
         set(i, 2);
     struct bat_guess states = guess();
     assert_int_equal(bat_guess_score(&states), 20);
+    set(7, 0x123456789);
+    struct bat_guess odd_state = guess();
+    assert_int_equal(odd_state.odd, 1);
+    assert_int_equal(bat_guess_score(&odd_state), 0);
 }
 
 /* One damaged entry among many is odd; more, or one among few, make the page none of a BAT. */

@@ -681,6 +681,53 @@ static void compare_lists_what_differs(void **state)
     walk_free(&wb);
 }
 
+/* A whole chunk of blocks, each on its own, and in the slot of its bitmap what looks like one more. */
+static void a_bitmap_slot_behind_scattered_blocks_is_no_block(void **state)
+{
+    enum { CHUNK = 128 };
+    static const struct img_params p = {.virtual_size = 2 * CHUNK * 32 * MIB, .block_size = 32 << 20, .states = ""};
+    (void)state;
+    struct img *img = img_create(&p);
+    const uint64_t low = img->size;
+    img_resize(img, low + 2 * (CHUNK + 1) * 32 * MIB);
+    for (uint64_t i = 0; i < CHUNK; i++)
+        img_block_set(img, i, PAYLOAD_FULLY_PRESENT, low + 2 * (CHUNK - i) * 32 * MIB);
+    img_bat_set(img, img_bitmap_index(img, 0), bat_entry_make(low, BITMAP_PRESENT));
+    struct walk w = walk(img);
+    assert_int_equal(w.view->survey->allocated_blocks, CHUNK);
+    assert_int_equal(w.view->survey->states[6], CHUNK);
+    assert_int_equal(w.view->survey->bitmaps_present, 1);
+    walk_free(&w);
+}
+
+static bool count_below_20000(void *ctx, struct bat_change c)
+{
+    uint64_t *count = ctx;
+    assert_true(c.index < 20000 && c.stored == 0 && c.replayed == 1);
+    ++*count;
+    return true;
+}
+
+/* One side has nothing in front of what both have: its windows begin there, those of the other before. */
+static void compare_has_windows_that_begin_elsewhere(void **state)
+{
+    struct img_params params = {
+        .virtual_size = (uint64_t)100000 * 32 * MIB, .block_size = 32 * MIB, .states = "", .data = IMG_DATA_NONE};
+    struct img *a = img_create(&params), *b = img_create(&params);
+    uint64_t count = 0;
+    (void)state;
+    for (uint64_t i = 0; i < 60000; i += 100) {
+        if (i >= 20000)
+            img_bat_set(a, i, 1);
+        img_bat_set(b, i, 1);
+    }
+    struct walk wa = walk(a), wb = walk(b);
+    assert_int_equal(bat_compare(wa.view, wb.view, count_below_20000, &count), STATUS_OK);
+    assert_int_equal(count, 200);
+    walk_free(&wa);
+    walk_free(&wb);
+}
+
 static void compare_needs_the_same_place(void **state)
 {
     struct walk a = walk(img_create(&(struct img_params){.states = "66"}));
@@ -695,6 +742,37 @@ static void compare_needs_the_same_place(void **state)
     walk_free(&a);
     walk_free(&b);
     walk_free(&c);
+}
+
+/* ---- blocks in no order, by the hundred ---- */
+
+/* 300 blocks downwards, each on its own, and then one that follows the last in disk and file. */
+static void a_block_behind_scattered_ones_goes_on_with_the_last(void **state)
+{
+    enum { SCATTERED = 300 };
+    static const struct img_params p = {.virtual_size = 400 * MIB, .block_size = MIB, .states = ""};
+    (void)state;
+    struct img *img = img_create(&p);
+    const uint64_t low = img->size;
+    img_resize(img, low + 2 * SCATTERED * MIB);
+    for (uint64_t i = 0; i < SCATTERED; i++)
+        img_block_set(img, i, PAYLOAD_FULLY_PRESENT, low + 2 * (SCATTERED - 1 - i) * MIB);
+    img_block_set(img, SCATTERED, PAYLOAD_FULLY_PRESENT, low + MIB);
+    struct walk w = walk(img);
+    const struct bat_survey *s = w.view->survey;
+    assert_int_equal(s->allocated_blocks, SCATTERED + 1);
+    assert_int_equal(s->runs, SCATTERED);
+    assert_int_equal(s->out_of_order, SCATTERED - 1);
+    assert_int_equal(s->first_unallocated_trailing, SCATTERED + 1);
+    assert_int_equal(s->highest_end, low + (2 * SCATTERED - 1) * MIB);
+    assert_int_equal(s->notable, 0);
+    struct img *without = img_clone(img);
+    walk_free(&w);
+    img_bat_set(without, SCATTERED, 0);
+    w = walk(without);
+    assert_int_equal(w.view->survey->runs, SCATTERED);
+    assert_int_equal(w.view->survey->first_unallocated_trailing, SCATTERED);
+    walk_free(&w);
 }
 
 /* ---- failures ---- */
@@ -983,6 +1061,9 @@ static void many_far_blocks_take_several_passes(void **state)
     assert_int_equal(bat_visit_notable(&l.view, count_far, &c), STATUS_OK);
     assert_int_equal(c.notes, 1 << 19);
     assert_int_equal(c.named, LIMIT_CONTESTED_UNITS);
+    /* Above what the list holds, everything up to the last block counts as taken. */
+    assert_true(layout_map_payload_at(l.view.layout, l.view.survey->highest_end - MIB, MIB));
+    assert_false(layout_map_payload_at(l.view.layout, l.view.survey->highest_end, MIB));
     assert_true(l.source.source.read_bytes < 10 * l.source.bat_len);
     assert_true(arena_used(l.arena) < 16 * MIB);
     arena_destroy(l.arena);
@@ -1152,6 +1233,9 @@ int main(void)
         cmocka_unit_test(state_7_needs_a_bitmap_inside_the_file),
         cmocka_unit_test(slots_behind_the_last_entry_are_unused),
         cmocka_unit_test(visit_stops_when_told),
+        cmocka_unit_test(a_block_behind_scattered_ones_goes_on_with_the_last),
+        cmocka_unit_test(compare_has_windows_that_begin_elsewhere),
+        cmocka_unit_test(a_bitmap_slot_behind_scattered_blocks_is_no_block),
         cmocka_unit_test(reader_gives_any_entry),
         cmocka_unit_test(compare_lists_what_differs),
         cmocka_unit_test(compare_needs_the_same_place),

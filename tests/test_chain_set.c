@@ -289,10 +289,76 @@ static void same_inode_on_another_device(void **state)
     arena_destroy(s.arena);
 }
 
+/* What a locator does not say, or says with no letters, is no path. */
+static void paths_that_are_not_there(void **state)
+{
+    static const struct locator_string pairs[] = {{"parent_linkage", "{31313131-3131-4131-8131-313131313131}"},
+                                                  {"relative_path", "dir\\parent.vhdx"},
+                                                  {"volume_path", ""}};
+    struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+    struct img *img = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .states = ""});
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct host_facts host = {.known = false};
+    struct image *image = NULL;
+    (void)state;
+    img_set_locator(img, pairs, 3);
+    struct source *src = img_source(img);
+    assert_int_equal(image_open(a, src, "child", &host, NULL, &image), STATUS_OK);
+    assert_int_equal(chain_set_add(&s, "child", image, true, NULL), STATUS_OK);
+    assert_string_equal(s.files[0].relative_path, "dir\\parent.vhdx");
+    assert_string_equal(s.files[0].names[0], "parent.vhdx");
+    assert_null(s.files[0].absolute_path);
+    assert_null(s.files[0].names[1]);
+    assert_null(s.files[0].volume_path);
+    assert_null(s.files[0].names[2]);
+    image_close(image);
+    source_close(src);
+    arena_destroy(a);
+    img_free(img);
+    arena_destroy(s.arena);
+}
+
+/* Letters of names are compared without their case, as Windows does. */
+static void a_name_in_capitals_is_the_same(void **state)
+{
+    static const struct member m[] = {
+        {.path = "PARENT.VHDX", .guid = 9},
+        {.path = "child", .guid = 2, .linkage = 5},
+    };
+    struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+    (void)state;
+    assert_int_equal(build(&s, m, 2), STATUS_OK);
+    assert_int_equal(chain_set_resolve(&s, NULL, 0), STATUS_OK);
+    assert_int_equal(s.files[1].verdict, LINK_MISMATCH);
+    assert_int_equal(s.files[1].parent, 0);
+    arena_destroy(s.arena);
+}
+
+/* More parents are named than there are links: what needs no parent gets none. */
+static void parents_end_with_a_disk_that_needs_none(void **state)
+{
+    static const struct member m[] = {
+        {.path = "child", .guid = 2, .linkage = 1},
+        {.path = "base", .guid = 1},
+        {.path = "other", .guid = 3},
+    };
+    struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+    (void)state;
+    assert_int_equal(build(&s, m, 3), STATUS_OK);
+    assert_int_equal(chain_set_resolve(&s, (const uint32_t[]){1, 2}, 2), STATUS_OK);
+    assert_int_equal(s.files[0].verdict, LINK_FITS);
+    assert_int_equal(s.files[1].verdict, LINK_NOT_NEEDED);
+    assert_int_equal(s.files[1].parent, CHAIN_NONE);
+    arena_destroy(s.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_link),
+        cmocka_unit_test(paths_that_are_not_there),
+        cmocka_unit_test(a_name_in_capitals_is_the_same),
+        cmocka_unit_test(parents_end_with_a_disk_that_needs_none),
         cmocka_unit_test(one_file_by_two_names),
         cmocka_unit_test(a_named_parent_is_taken_where_nothing_fits),
         cmocka_unit_test(one_guid_on_all_files),

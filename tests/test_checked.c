@@ -113,6 +113,8 @@ static void first_nonzero_byte_at_any_place(void **state)
                 assert_int_equal(span_find_nonzero(s, from), from <= at - start ? at - start : s.len);
             for (size_t from = 0; from <= s.len; from++)
                 assert_int_equal(span_count_nonzero(s, from), from <= at - start);
+            for (size_t len = 0; len <= s.len; len++)
+                assert_int_equal(span_end_nonzero(span_of(s.ptr, len)), len > at - start ? at - start + 1 : 0);
             buf[at] = 0;
         }
     }
@@ -133,6 +135,19 @@ static void nonzero_bytes_of_any_value(void **state)
             assert_int_equal(span_count_nonzero(span_of(buf, len), 0), want);
         }
     }
+}
+
+/* More than a byte can count, at each place of a vector. */
+static void many_nonzero_bytes(void **state)
+{
+    (void)state;
+    static uint8_t buf[3 * 255 * 16];
+
+    memset(buf, 1, sizeof(buf));
+    for (size_t len = sizeof(buf) / 3 - 17; len <= sizeof(buf); len += 17)
+        for (size_t off = 0; off < 3; off++)
+            assert_int_equal(span_count_nonzero(span_of(buf + off, len - off), off), len - 2 * off);
+    assert_int_equal(span_end_nonzero(span_of(buf, sizeof(buf))), sizeof(buf));
 }
 
 static void little_endian_fields(void **state)
@@ -172,6 +187,7 @@ int main(void)
         cmocka_unit_test(ranges_at_their_edges),
         cmocka_unit_test(spans_only_narrow),
         cmocka_unit_test(first_nonzero_byte_at_any_place),
+        cmocka_unit_test(many_nonzero_bytes),
         cmocka_unit_test(nonzero_bytes_of_any_value),
         cmocka_unit_test(little_endian_fields),
         cmocka_unit_test(equal_but_for_zeros),

@@ -43,7 +43,7 @@ static const struct content_case cases[] = {
     {NULL, {AT(0, "loge"), AT(8, "\0\x21\0\0")}},
     {"ntfs", {AT(3, "NTFS    "), AT(510, "\x55\xaa")}},
     {NULL, {AT(3, "NTFS    ")}},
-    {"refs", {AT(3, "ReFS\0\0\0\0"), AT(16, "FSRS")}},
+    {"refs", {AT(3, "ReFS\0\0\0\0"), AT(16, "FSRS\1\2")}}, /* a length follows */
     {NULL, {AT(3, "ReFS\0\0\0\0")}},
     {"fat32", {AT(82, "FAT32   "), AT(11, "\0\2\1\1\0\1"), AT(21, "\xf8"), AT(510, "\x55\xaa")}},
     {NULL, {AT(82, "FAT32   "), AT(11, "\0\2\3\1\0\1"), AT(21, "\xf8"), AT(510, "\x55\xaa")}}, /* 3 sectors a cluster */
@@ -72,6 +72,7 @@ static const struct content_case cases[] = {
     {"gzip", {AT(0, "\x1f\x8b\x08\0\0\0\0\0\0\3")}},
     {NULL, {AT(0, "\x1f\x8b\x08\xff\0\0\0\0\0\3")}},
     {"zip", {AT(0, "PK\3\4\x14\0"), AT(26, "\4\0name")}},
+    {"zip", {AT(0, "PK\3\4\x14\0"), AT(26, "\1\0\0")}}, /* a name of one byte */
     {NULL, {AT(0, "PK\3\4\xff\xff")}},
     {"pe", {AT(0, "MZ"), AT(60, "\x80"), AT(128, "PE\0\0")}},
     {NULL, {AT(0, "MZ"), AT(60, "\x80\0\0\xff"), AT(128, "PE\0\0")}}, /* points out of sight */
@@ -90,6 +91,7 @@ static const struct content_case cases[] = {
     {"ext4", {AT(1024, "\1"), AT(1028, "\1"), AT(1080, "\x53\xef"), AT(1124, "\x8")}},           /* huge files */
     {"ext2", {AT(1024, "\1"), AT(1028, "\1"), AT(1048, "\6"), AT(1080, "\x53\xef"), AT(1100, "\1")}},
     {NULL, {AT(1024, "\1"), AT(1080, "\x53\xef")}},                                 /* no blocks */
+    {NULL, {AT(1028, "\1"), AT(1080, "\x53\xef")}},                                 /* no inodes */
     {NULL, {AT(1024, "\1"), AT(1028, "\1"), AT(1048, "\7"), AT(1080, "\x53\xef")}}, /* blocks of 128 KiB */
     {NULL, {AT(1024, "\1"), AT(1028, "\1"), AT(1080, "\x53\xef"), AT(1100, "\2")}}, /* revision 2 */
     {"hfsplus", {AT(1024, "H+\0\4")}},

@@ -308,7 +308,7 @@ static void unreadable_bytes_are_passed_over(void **state)
     struct said s;
     (void)state;
     struct img *img = img_create(&(struct img_params){.states = "6666666666"});
-    img_fill(img, img_block_off(img, 2), 4 * MIB, 0); /* blocks 2 and 3 */
+    img_fill(img, img_block_off(img, 2), 4 * MIB, 0);          /* blocks 2 and 3 */
     *img_bytes(img, img_block_off(img, 2) + MIB + 100, 1) = 1; /* no hole, so it is asked for */
     img_resize(img, img->size + 3 * MIB);
     img_fill(img, img->size - MIB, 1, 1);
@@ -341,6 +341,51 @@ static void cut_blocks_are_not_judged(void **state)
     o = open_image(img);
     scan(o, &s);
     assert_true(s.zeros[9]);
+    done(o);
+    img_free(img);
+}
+
+static bool sum_zero_blocks(void *ctx, const struct deep_note *n)
+{
+    uint64_t *blocks = ctx;
+    *blocks += n->kind == DEEP_ZERO_BLOCKS ? n->blocks : 0;
+    return true;
+}
+
+/* More blocks in a row than entries of the BAT are read at a time. */
+static void a_long_row_of_blocks_is_looked_at(void **state)
+{
+    enum { MANY = 1100 };
+    char states[MANY + 1];
+    uint64_t zeros = 0;
+    (void)state;
+    memset(states, '6', MANY);
+    states[MANY] = '\0';
+    struct img *img = img_create(&(struct img_params){.type = IMG_DIFFERENCING,
+                                                      .virtual_size = MANY * MIB,
+                                                      .block_size = MIB,
+                                                      .states = states,
+                                                      .data = IMG_DATA_NONE});
+    struct opened *o = open_image(img);
+    assert_int_equal(deep_scan(o->image->main, sum_zero_blocks, &zeros, NULL, NULL), STATUS_OK);
+    assert_int_equal(zeros, MANY);
+    done(o);
+    img_free(img);
+}
+
+/* The file ends one byte into a unit that nobody owns. */
+static void a_single_free_byte_is_told(void **state)
+{
+    struct said s;
+    (void)state;
+    struct img *img = img_create(NULL);
+    const uint64_t last = img->size;
+    img_resize(img, last + 1);
+    *img_bytes(img, last, 1) = 0x55;
+    struct opened *o = open_image(img);
+    scan(o, &s);
+    assert_true(s.free_data[last / MIB]);
+    assert_int_equal(s.free_first[last / MIB], last);
     done(o);
     img_free(img);
 }
@@ -395,6 +440,8 @@ int main(void)
         cmocka_unit_test(holes_are_not_read),
         cmocka_unit_test(unreadable_bytes_are_passed_over),
         cmocka_unit_test(cut_blocks_are_not_judged),
+        cmocka_unit_test(a_single_free_byte_is_told),
+        cmocka_unit_test(a_long_row_of_blocks_is_looked_at),
         cmocka_unit_test(ends_when_told),
         cmocka_unit_test(tells_how_far_it_is),
     };

@@ -151,6 +151,23 @@ static void overlaps_and_faults_are_marked(void **state)
     img_free(img);
 }
 
+/* Slots that hold no block are nobody's fault. */
+static void slots_without_a_block_are_no_faults(void **state)
+{
+    struct img *img =
+        img_create(&(struct img_params){.virtual_size = 17 * 256 * MIB, .block_size = 256 * MIB, .states = ""});
+    struct opened o;
+    char picture[64];
+
+    (void)state;
+    img_bat_set(img, img_bitmap_index(img, 0), 4);
+    img_bat_set(img, img->geometry.entries, 4);
+    open_img(&o, img, 1024);
+    assert_string_equal(guest_picture(&o.bins, picture), "00000000000000000");
+    done(&o);
+    img_free(img);
+}
+
 static void the_tail_of_the_file_is_a_shorter_cell(void **state)
 {
     struct img *img = img_create(NULL);
@@ -287,6 +304,27 @@ static void runs_give_what_entries_give(void **state)
     }
 }
 
+/* Up to the largest offset that a host has. */
+static void no_file_has_more_cells_than_asked_for(void **state)
+{
+    static const uint64_t sizes[] = {UINT64_C(1) << 62, (UINT64_C(1) << 62) + 1, INT64_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        for (uint32_t most = 1; most <= 2; most++) {
+            struct img *img = img_create(NULL);
+            struct opened o;
+            img_resize(img, sizes[i]);
+            open_img(&o, img, most);
+            assert_int_equal(o.bins.file_size, sizes[i]);
+            assert_int_equal(o.bins.file_count, most);
+            assert_int_equal(o.bins.unit, (UINT64_C(1) << (i == 0 ? 62 : 63)) / most);
+            done(&o);
+            img_free(img);
+        }
+    }
+}
+
 /* Whatever read fails: a status, never a wrong map. */
 static void a_bat_that_cannot_be_read_is_admitted(void **state)
 {
@@ -326,9 +364,11 @@ int main(void)
         cmocka_unit_test(cells_show_the_layout),
         cmocka_unit_test(larger_cells_hold_sums),
         cmocka_unit_test(overlaps_and_faults_are_marked),
+        cmocka_unit_test(slots_without_a_block_are_no_faults),
         cmocka_unit_test(the_tail_of_the_file_is_a_shorter_cell),
         cmocka_unit_test(memory_does_not_follow_the_disk),
         cmocka_unit_test(runs_give_what_entries_give),
+        cmocka_unit_test(no_file_has_more_cells_than_asked_for),
         cmocka_unit_test(a_bat_that_cannot_be_read_is_admitted),
         cmocka_unit_test(short_memory_is_admitted),
     };

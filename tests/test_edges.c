@@ -12,6 +12,7 @@
 
 #include "base/le.h"
 #include "cases.h"
+#include "check/forecast.h"
 
 #include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
 
@@ -69,6 +70,7 @@ static void guid_of_the_last_day(struct img *img)
 /* ---- BAT pages moved up by one entry (QEMU issue 727): the repeated first entry and three blocks in order behind it
  * ---- */
 
+static const struct img_params child = {.type = IMG_DIFFERENCING};
 static const struct img_params four_in_order = {.states = "6666......"}, three_in_order = {.states = "666......."};
 
 static void shift_page(struct img *img)
@@ -228,6 +230,882 @@ static void unknown_items_that_overlap_are_no_matter(void **state)
     case_close(&r);
 }
 
+/* ---- items that are longer than their fields: other programs do not open the disk when they read them ---- */
+
+static void long_logical_sector_size(struct img *img)
+{
+    put_le32(img_metadata_entry(img, KNOWN_ITEM_LOGICAL_SECTOR_SIZE) + 20, SECTOR_SIZE_LEN + 1);
+}
+
+static void long_physical_sector_size(struct img *img)
+{
+    put_le32(img_metadata_entry(img, KNOWN_ITEM_PHYSICAL_SECTOR_SIZE) + 20, SECTOR_SIZE_LEN + 1);
+}
+
+static unsigned stopped_by(void (*mutate)(struct img *img), const char *rule)
+{
+    const struct test_case c = {.name = "stops", .mutate = mutate};
+    struct case_run r;
+    case_open(&c, false, &r);
+    const struct finding *f = case_finding(&r, rule, 0);
+    assert_non_null(f);
+    unsigned stops = f->stops;
+    case_close(&r);
+    return stops;
+}
+
+/* Findings of a rule in an image, and in a scene. */
+static uint64_t findings_of(const struct test_case *c, const char *rule)
+{
+    struct case_run r;
+    case_open(c, false, &r);
+    uint64_t n = case_findings(&r, rule);
+    case_close(&r);
+    return n;
+}
+
+static void virtualbox_minds_the_length_of_what_it_reads(void **state)
+{
+    (void)state;
+    assert_int_equal(stopped_by(long_logical_sector_size, "VHDX-META-045") & PEER_VIRTUALBOX, PEER_VIRTUALBOX);
+    assert_int_equal(stopped_by(long_physical_sector_size, "VHDX-META-045") & PEER_VIRTUALBOX, 0);
+}
+
+/* ---- blocks at the front of the file: QEMU refuses those that cross the log or a region ---- */
+
+static void first_block_at_0(struct img *img)
+{
+    img_block_set(img, 0, PAYLOAD_FULLY_PRESENT, 0);
+}
+
+static void qemu_reads_a_block_in_front_of_the_log(void **state)
+{
+    (void)state;
+    static const struct img_params of_1_mib = {.block_size = MIB}, of_2_mib = {.block_size = 2 * MIB};
+    const struct img_params *const params[] = {&of_1_mib, &of_2_mib};
+    for (unsigned i = 0; i < 2; i++) {
+        const struct test_case c = {.name = "front", .params = params[i], .mutate = first_block_at_0};
+        struct case_run r;
+        case_open(&c, false, &r);
+        const struct finding *f = case_finding(&r, "VHDX-BAT-008", 0);
+        assert_non_null(f);
+        assert_int_equal(f->stops & PEER_QEMU, i == 0 ? 0 : PEER_QEMU); /* the log begins at 1 MiB */
+        case_close(&r);
+    }
+}
+
+/* ---- the log as a neighbour ---- */
+
+static void log_of_no_length_in_the_bat(struct img *img)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        put_le32(img_header(img, i) + IMG_HEADER_LOG_LEN, 0);
+        put_le64(img_header(img, i) + IMG_HEADER_LOG_OFF, img->bat_off + 4096);
+    }
+    img_sign_headers(img);
+}
+
+static void log_in_the_bat(struct img *img)
+{
+    for (unsigned i = 0; i < 2; i++)
+        put_le64(img_header(img, i) + IMG_HEADER_LOG_OFF, img->bat_off);
+    img_sign_headers(img);
+}
+
+static void no_region_overlaps_a_log_without_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        findings_of(&(struct test_case){.name = "none", .mutate = log_of_no_length_in_the_bat}, "VHDX-RGN-013"), 0);
+    assert_int_equal(findings_of(&(struct test_case){.name = "one", .mutate = log_in_the_bat}, "VHDX-RGN-013"), 1);
+}
+
+static void log_that_begins_at_its_third_sector(struct img *img)
+{
+    uint8_t *page = img_page_copy(img, img->metadata_off);
+    img_log_begin(img, 8192, 1);
+    img_log_append(img, &(struct img_log_desc){.off = img->metadata_off, .page = page}, 1);
+}
+
+static void a_dirty_log_is_named_with_its_first_entry(void **state)
+{
+    (void)state;
+    const struct test_case c = {.name = "dirty", .mutate = log_that_begins_at_its_third_sector};
+    struct case_run r;
+    case_open(&c, false, &r);
+    const struct finding *f = case_finding(&r, "VHDX-LOG-001", 0);
+    assert_non_null(f);
+    assert_int_equal(f->related_count, 1);
+    assert_int_equal(f->related[0].index, 2);
+    assert_int_equal(f->related[0].off, r.image->log.off + 8192);
+    case_close(&r);
+}
+
+/* ---- a metadata region that the file ends in: openvmm opens the disk when the pages of the items are there ---- */
+
+static void cut_in_the_first_item(struct img *img)
+{
+    img_resize(img, img->metadata_off + METADATA_TABLE_LEN + 16);
+}
+
+static void cut_behind_the_page_of_the_items(struct img *img)
+{
+    img_resize(img, img->metadata_off + METADATA_TABLE_LEN + 4096);
+}
+
+static unsigned metadata_cut_stops(void (*cut)(struct img *img))
+{
+    const struct test_case c = {.name = "cut", .mutate = cut};
+    struct case_run r;
+    unsigned stops = ~0U;
+    case_open(&c, false, &r);
+    for (uint64_t i = 0; i < case_findings(&r, "VHDX-RGN-011"); i++)
+        if (strstr(case_finding(&r, "VHDX-RGN-011", i)->message, "region metadata"))
+            stops = case_finding(&r, "VHDX-RGN-011", i)->stops;
+    case_close(&r);
+    assert_int_not_equal(stops, ~0U);
+    return stops;
+}
+
+static void hyperv_needs_the_items_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(metadata_cut_stops(cut_in_the_first_item) & PEER_HYPERV, PEER_HYPERV);
+    assert_int_equal(metadata_cut_stops(cut_behind_the_page_of_the_items) & PEER_HYPERV, 0);
+}
+
+/* ---- what a message names ---- */
+
+static void unreadable_items(struct scene *s)
+{
+    s->bad_off = s->img->metadata_off + METADATA_TABLE_LEN;
+    s->bad_len = 1;
+}
+
+static void key_of_one_letter(struct img *img)
+{
+    static const struct locator_string pairs[] = {
+        {"parent_linkage", "{31313131-3131-4131-8131-313131313131}"}, {"relative_path", "parent.vhdx"}, {"x", "y"}};
+    img_set_locator(img, pairs, 3);
+}
+
+static void chs_of_4_bytes(struct img *img)
+{
+    static const uint8_t chs[4] = {16};
+    img_metadata_add(img, &(struct metadata_entry){*known_guid(KNOWN_ITEM_CHS_PARAMETERS), 0x20000, sizeof(chs), 0, 0},
+                     chs);
+}
+
+static void two_texts_in_the_header_section(struct img *img)
+{
+    memcpy(img_bytes(img, 0x50000, 32), "the longer one of two\0the shorter", 32);
+}
+
+/* ---- chains: bytes that the parent's file does not have are not compared ---- */
+
+static void add_item(struct img *img, uint8_t last)
+{
+    const uint8_t item[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, last};
+    img_metadata_add(img,
+                     &(struct metadata_entry){.item_id = img_guid(IMG_QEMU, 'M', 9),
+                                              .off = METADATA_TABLE_LEN + 0x8000,
+                                              .len = sizeof(item),
+                                              .flags = METADATA_FLAG_IS_VIRTUAL_DISK},
+                     item);
+}
+
+static void item_of_another_value(struct scene *s)
+{
+    add_item(s->img, 12);
+    add_item(scene_add(s, SCENE_NAMED, "parent.vhdx", img_create(NULL))->img, 13);
+}
+
+static void item_that_the_parent_ends_in(struct scene *s)
+{
+    item_of_another_value(s);
+    img_resize(s->files[0].img, s->files[0].img->metadata_off + METADATA_TABLE_LEN + 0x8000 + 6);
+}
+
+static void items_are_compared_where_both_are_there(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        findings_of(&(struct test_case){.name = "whole", .params = &child, .damage = item_of_another_value},
+                    "VHDX-CHAIN-015"),
+        1);
+    assert_int_equal(
+        findings_of(&(struct test_case){.name = "cut", .params = &child, .damage = item_that_the_parent_ends_in},
+                    "VHDX-CHAIN-015"),
+        0);
+}
+
+/* ---- gaps between blocks: one of 3 MiB in front of a bitmap holds one block of 2 MiB, and is not filled by it ---- */
+
+static void gap_in_front_of_a_bitmap(struct img *img)
+{
+    img_resize(img, 12 * MIB);
+    img_block_set(img, 0, PAYLOAD_FULLY_PRESENT, 4 * MIB);
+    img_block_set(img, 1, PAYLOAD_FULLY_PRESENT, 10 * MIB);
+    img_bat_set(img, img_bitmap_index(img, 0), bat_entry_make(9 * MIB, BITMAP_PRESENT));
+}
+
+static void a_gap_may_hold_more_than_its_block(void **state)
+{
+    (void)state;
+    static const struct img_params two = {.type = IMG_DIFFERENCING, .states = "66"};
+    const struct test_case c = {.name = "gap", .params = &two, .mutate = gap_in_front_of_a_bitmap};
+    struct case_run r;
+    case_open(&c, false, &r);
+    const struct finding *f = case_finding(&r, "VHDX-FOR-010", 0);
+    assert_non_null(f);
+    assert_int_equal(f->at.off, 6 * MIB);
+    assert_string_equal(f->actual, "1 place, 1 range not filled exactly");
+    case_close(&r);
+}
+
+/* Blocks in one row: nothing tells of others, whatever follows. */
+static void row_in_front_of_a_bitmap(struct img *img)
+{
+    gap_in_front_of_a_bitmap(img);
+    img_block_set(img, 1, PAYLOAD_FULLY_PRESENT, 6 * MIB);
+    img_bat_set(img, img_bitmap_index(img, 0), bat_entry_make(11 * MIB, BITMAP_PRESENT));
+}
+
+static void a_row_of_blocks_has_no_gaps(void **state)
+{
+    (void)state;
+    static const struct img_params two = {.type = IMG_DIFFERENCING, .states = "66"};
+    assert_int_equal(findings_of(&(struct test_case){.name = "row", .params = &two, .mutate = row_in_front_of_a_bitmap},
+                                 "VHDX-FOR-010"),
+                     0);
+}
+
+/* ---- forecasts: what stops a program by itself ---- */
+
+static bool foretold(const struct test_case *c, enum peer peer, const char *words)
+{
+    struct case_run r;
+    struct forecast f;
+    bool found = false;
+    case_open(c, false, &r);
+    assert_int_equal(forecast_make(r.arena, r.result, &f), STATUS_OK);
+    const struct forecast_peer *p = &f.peers[__builtin_ctz(peer)];
+    for (uint32_t i = p->rules; i < p->count; i++)
+        found = found || strstr(p->because[i], words) != NULL;
+    case_close(&r);
+    return found;
+}
+
+/* An entry of 127 descriptors does not fit one sector; `live`: it is one of the log's own. */
+static void put_long_entry(struct img *img, bool live)
+{
+    struct img_log_desc descs[127];
+    for (uint32_t i = 0; i < 127; i++)
+        descs[i] = (struct img_log_desc){.off = img->payload_off + 4096 * i, .len = 4096};
+    img_log_begin(img, 0, 1);
+    img_log_append(img, descs, live ? 127 : 1);
+    if (!live)
+        img_log_write(img, img->log.pos,
+                      &(struct img_log_entry){.sequence_number = 9,
+                                              .tail = img->log.pos,
+                                              .guid = img_guid(IMG_WINDOWS, 'S', 1),
+                                              .descs = descs,
+                                              .desc_count = 127});
+}
+
+static void long_entry(struct img *img)
+{
+    put_long_entry(img, true);
+}
+
+static void long_entry_of_the_past(struct img *img)
+{
+    put_long_entry(img, false);
+}
+
+static void both_tables_in_the_log_only(struct img *img)
+{
+    img_make_dirty(
+        img, &(struct img_log_desc){.off = REGION_TABLE_OFF[0], .page = img_page_copy(img, REGION_TABLE_OFF[0])}, 1);
+    for (unsigned i = 0; i < 2; i++)
+        *img_bytes(img, REGION_TABLE_OFF[i], 1) ^= 1;
+}
+
+static void metadata_region_of_no_length(struct img *img)
+{
+    for (unsigned i = 0; i < 2; i++)
+        put_le32(img_region_find(img, i, KNOWN_REGION_METADATA) + 24, 0);
+    img_sign_region_tables(img);
+}
+
+static void sector_of_one_byte(struct img *img, uint32_t block_mib)
+{
+    put_le32(img_metadata_item(img, KNOWN_ITEM_LOGICAL_SECTOR_SIZE), 1);
+    put_le32(img_metadata_item(img, KNOWN_ITEM_FILE_PARAMETERS), block_mib << 20);
+}
+
+static void chunk_of_one_block(struct img *img)
+{
+    sector_of_one_byte(img, 8); /* 2^23 sectors */
+}
+
+static void chunk_of_half_a_block(struct img *img)
+{
+    sector_of_one_byte(img, 16);
+}
+
+static void without_parameters(struct img *img)
+{
+    img_metadata_remove(img, KNOWN_ITEM_FILE_PARAMETERS);
+}
+
+static void without_logical_sector_size(struct img *img)
+{
+    img_metadata_remove(img, KNOWN_ITEM_LOGICAL_SECTOR_SIZE);
+}
+
+static void cut_in_the_bat(struct img *img)
+{
+    img_resize(img, img->bat_off + 4096);
+}
+
+static void programs_are_stopped_by_their_habits(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*mutate)(struct img *img);
+        enum peer peer;
+        const char *words;
+        bool stops;
+    } rows[] = {
+        {long_entry, PEER_QEMU, "126 descriptors", true},
+        {long_entry_of_the_past, PEER_QEMU, "126 descriptors", false},
+        {both_tables_in_the_log_only, PEER_LIBVHDI, "none of the region tables", true},
+        {metadata_region_of_no_length, PEER_VIRTUALBOX, "region is empty", true},
+        {metadata_region_of_no_length, PEER_QEMU, "without blocks", false},
+        {cut_in_the_bat, PEER_7ZIP, "file ends before", true},
+        {chunk_of_one_block, PEER_VIRTUALBOX, "are no sizes", false},
+        {chunk_of_half_a_block, PEER_VIRTUALBOX, "are no sizes", true},
+        {without_parameters, PEER_VIRTUALBOX, "are no sizes", false},
+        {without_logical_sector_size, PEER_VIRTUALBOX, "are no sizes", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct test_case c = {.name = "habit", .mutate = rows[i].mutate};
+        if (foretold(&c, rows[i].peer, rows[i].words) != rows[i].stops)
+            fail_msg("row %zu: %s", i, rows[i].words);
+    }
+}
+
+/* ---- what is not said where something worse is ---- */
+
+static void no_signature_and_no_creator(struct img *img)
+{
+    img_fill(img, 0, 520, 0);
+}
+
+static void anchor_over_the_bat(struct img *img)
+{
+    img_block_set(img, 5, PAYLOAD_UNMAPPED, img->bat_off);
+}
+
+/* A region at 1 MiB, where the log was, under a block of 2 MiB at 0. */
+static void block_at_0_over_a_region(struct img *img)
+{
+    img_resize(img, img->size + MIB);
+    for (unsigned i = 0; i < 2; i++)
+        put_le64(img_header(img, i) + IMG_HEADER_LOG_OFF, img->size - MIB);
+    img_sign_headers(img);
+    img_region_add(img, &(const struct region_entry){.guid = img_guid(IMG_QEMU, 'R', 5), .off = MIB, .len = 1 << 20});
+    first_block_at_0(img);
+}
+
+static void anchor_behind_every_file(struct img *img)
+{
+    img_bat_set(img, img_block_index(img, 5), bat_entry_make((uint64_t)1 << 63, PAYLOAD_UNMAPPED));
+}
+
+static void log_between_two_mib(struct img *img)
+{
+    const struct guid g = img_guid(IMG_WINDOWS, 'L', 9);
+    img_set_log_guid(img, &g);
+    for (unsigned i = 0; i < 2; i++)
+        put_le64(img_header(img, i) + IMG_HEADER_LOG_OFF, img->log_off + 4096);
+    img_sign_headers(img);
+}
+
+static void rules_are_silent_where_another_speaks(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*mutate)(struct img *img);
+        const char *rule, *speaks;
+    } rows[] = {
+        {no_signature_and_no_creator, "VHDX-FID-006", "VHDX-FID-001"},
+        {anchor_over_the_bat, "VHDX-BAT-015", "VHDX-BAT-019"},
+        {anchor_behind_every_file, "VHDX-BAT-010", "VHDX-BAT-019"},
+        {block_at_0_over_a_region, "VHDX-BAT-015", "VHDX-BAT-008"},
+        {log_between_two_mib, "VHDX-LOG-002", "VHDX-HDR-014"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct test_case c = {.name = "silent", .mutate = rows[i].mutate};
+        if (findings_of(&c, rows[i].rule) != 0)
+            fail_msg("row %zu: %s", i, rows[i].rule);
+        if (findings_of(&c, rows[i].speaks) == 0)
+            fail_msg("row %zu: no %s", i, rows[i].speaks);
+    }
+}
+
+/* ---- repairs, and who does not mind ---- */
+
+static const struct finding *finding_in(struct case_run *r, const struct test_case *c, const char *rule)
+{
+    case_open(c, false, r);
+    const struct finding *f = case_finding(r, rule, 0);
+    if (!f)
+        fail_msg("no %s", rule);
+    return f;
+}
+
+static void block_over_the_log(struct img *img)
+{
+    img_block_set(img, 0, PAYLOAD_FULLY_PRESENT, img->log_off);
+}
+
+static void the_log_of_a_child_moves_away_from_a_block(void **state)
+{
+    (void)state;
+    struct case_run r;
+    const struct test_case c = {.name = "over", .params = &child, .mutate = block_over_the_log};
+    assert_int_equal(finding_in(&r, &c, "VHDX-BAT-014")->repair, REPAIR_CONSENT);
+    case_close(&r);
+}
+
+static void damaged_headers_of_two_logs(struct img *img)
+{
+    img_resize(img, img->size + MIB);
+    put_le64(img_header(img, 1) + IMG_HEADER_LOG_OFF, img->size - MIB);
+    for (unsigned i = 0; i < 2; i++)
+        *img_bytes(img, HEADER_OFF[i] + 4, 1) ^= 1;
+}
+
+static void damaged_headers_of_one_log(struct img *img)
+{
+    for (unsigned i = 0; i < 2; i++)
+        *img_bytes(img, HEADER_OFF[i] + 4, 1) ^= 1;
+}
+
+static void damaged_headers_of_a_log_between_two_mib(struct img *img)
+{
+    for (unsigned i = 0; i < 2; i++)
+        put_le64(img_header(img, i) + IMG_HEADER_LOG_OFF, img->log_off + 4096);
+    damaged_headers_of_one_log(img);
+}
+
+static void damaged_headers_are_mended_when_they_agree(void **state)
+{
+    (void)state;
+    struct case_run r;
+    const struct test_case one = {.name = "one", .mutate = damaged_headers_of_one_log};
+    const struct test_case two = {.name = "two", .mutate = damaged_headers_of_two_logs};
+    assert_int_not_equal(finding_in(&r, &one, "VHDX-HDR-002")->repair, REPAIR_NONE);
+    case_close(&r);
+    assert_int_equal(finding_in(&r, &two, "VHDX-HDR-002")->repair, REPAIR_NONE);
+    case_close(&r);
+    const struct test_case odd = {.name = "odd", .mutate = damaged_headers_of_a_log_between_two_mib};
+    assert_int_equal(finding_in(&r, &odd, "VHDX-HDR-002")->repair, REPAIR_NONE);
+    case_close(&r);
+}
+
+static const struct img_params two_chunks = {.virtual_size = 17 * 256 * MIB, .block_size = 256 * MIB, .states = ""};
+
+static void reserved_bit_of_a_bitmap_slot(struct img *img)
+{
+    img_bat_set(img, img_bitmap_index(img, 0), 8);
+}
+
+static void reserved_bit_of_a_block(struct img *img)
+{
+    img_bat_set(img, img_block_index(img, 1), 8);
+}
+
+static void hyperv_does_not_look_at_bitmap_slots_without_parent(void **state)
+{
+    (void)state;
+    struct case_run r;
+    const struct test_case slot = {.name = "slot", .params = &two_chunks, .mutate = reserved_bit_of_a_bitmap_slot};
+    const struct test_case block = {.name = "block", .params = &two_chunks, .mutate = reserved_bit_of_a_block};
+    assert_int_equal(finding_in(&r, &slot, "VHDX-BAT-007")->stops & PEER_HYPERV, 0);
+    case_close(&r);
+    assert_int_equal(finding_in(&r, &block, "VHDX-BAT-007")->stops & PEER_HYPERV, PEER_HYPERV);
+    case_close(&r);
+}
+
+static void bitmap_partially_present(struct img *img)
+{
+    img_bat_set(img, img_bitmap_index(img, 0), bat_entry_make(img_bitmap_off(img, 0), PAYLOAD_PARTIALLY_PRESENT));
+}
+
+static void bitmap_partially_present_over_the_log(struct img *img)
+{
+    img_bat_set(img, img_bitmap_index(img, 0), bat_entry_make(img->log_off, PAYLOAD_PARTIALLY_PRESENT));
+}
+
+static void bitmap_partially_present_behind_the_end(struct img *img)
+{
+    img_bat_set(img, img_bitmap_index(img, 0), bat_entry_make(img->size + MIB, PAYLOAD_PARTIALLY_PRESENT));
+}
+
+static const struct img_params child_without_partial_blocks = {.type = IMG_DIFFERENCING, .states = "66"};
+
+static void bitmap_zero(struct img *img)
+{
+    img_bat_set(img, img_bitmap_index(img, 0), PAYLOAD_ZERO);
+}
+
+static void openvmm_takes_7_for_a_bitmap_with_a_place(void **state)
+{
+    (void)state;
+    struct case_run r;
+    const struct test_case own = {.name = "own", .params = &child, .mutate = bitmap_partially_present};
+    const struct test_case log = {.name = "log", .params = &child, .mutate = bitmap_partially_present_over_the_log};
+    assert_int_equal(finding_in(&r, &own, "VHDX-BAT-005")->stops & PEER_HYPERV, 0);
+    case_close(&r);
+    assert_int_equal(finding_in(&r, &log, "VHDX-BAT-005")->stops & PEER_HYPERV, PEER_HYPERV);
+    case_close(&r);
+    const struct test_case end = {.name = "end", .params = &child, .mutate = bitmap_partially_present_behind_the_end};
+    assert_int_equal(finding_in(&r, &end, "VHDX-BAT-005")->stops & PEER_HYPERV, PEER_HYPERV);
+    case_close(&r);
+}
+
+/* Where no block is partial, nobody asks for the bitmap. */
+static void openvmm_minds_a_bitmap_only_where_it_is_needed(void **state)
+{
+    (void)state;
+    struct case_run r;
+    const struct test_case needed = {.name = "needed", .params = &child, .mutate = bitmap_zero};
+    const struct test_case none = {.name = "none", .params = &child_without_partial_blocks, .mutate = bitmap_zero};
+    assert_int_equal(finding_in(&r, &needed, "VHDX-BAT-005")->stops & PEER_HYPERV, PEER_HYPERV);
+    case_close(&r);
+    assert_int_equal(finding_in(&r, &none, "VHDX-BAT-005")->stops & PEER_HYPERV, 0);
+    case_close(&r);
+}
+
+/* ---- a BAT without slots for bitmaps looks like one of a child, too: the better reason is told ---- */
+
+static const struct img_params five_chunks = {.virtual_size = (uint64_t)17 << 30, .block_size = 32 * MIB, .states = ""};
+
+static void blocks_in_three_of_four_bitmap_slots(struct img *img)
+{
+    img_resize(img, (4 + 9 * 32) * MIB);
+    for (uint64_t i = 0; i < 9; i++)
+        img_bat_set(img, img_bitmap_index(img, i / 3) - 1 + i % 3,
+                    bat_entry_make((4 + 32 * i) * MIB, PAYLOAD_FULLY_PRESENT));
+}
+
+static void a_missing_interleave_is_no_missing_parent(void **state)
+{
+    (void)state;
+    const struct test_case c = {
+        .name = "slots", .params = &five_chunks, .mutate = blocks_in_three_of_four_bitmap_slots};
+    assert_int_equal(findings_of(&c, "VHDX-BAT-026"), 1);
+    assert_int_equal(findings_of(&c, "VHDX-XREF-006"), 0);
+}
+
+/* ---- 257 pairs are too many for openvmm alone ---- */
+
+static void many_pairs(struct img *img)
+{
+    static struct locator_string pairs[257] = {{"parent_linkage", "{31313131-3131-4131-8131-313131313131}"},
+                                               {"relative_path", "parent.vhdx"}};
+    for (unsigned i = 2; i < 257; i++)
+        pairs[i] = (struct locator_string){"note", "x"};
+    img_set_locator(img, pairs, 257);
+}
+
+static void many_pairs_do_not_hurt_the_guest(void **state)
+{
+    (void)state;
+    struct case_run r;
+    const struct test_case c = {.name = "pairs", .params = &child, .mutate = many_pairs};
+    const struct finding *f = finding_in(&r, &c, "VHDX-PLOC-004");
+    assert_non_null(f->means);
+    assert_non_null(strstr(f->means, "not affected"));
+    case_close(&r);
+}
+
+/* ---- places ---- */
+
+static void change_tracking_file(struct scene *s)
+{
+    s->path = "disk.vhdx.rct";
+    img_fill(s->img, 0, 16, 'x');
+}
+
+/* A name that begins with its only dot has no extension, in a folder either. */
+static void vhd_set_in_a_folder(struct scene *s)
+{
+    change_tracking_file(s);
+    s->path = "dir/disk.vhds";
+}
+
+static void hidden_file_in_a_folder(struct scene *s)
+{
+    change_tracking_file(s);
+    s->path = "dir/.vhds";
+}
+
+static void a_hidden_file_has_no_extension(void **state)
+{
+    (void)state;
+    const struct test_case set = {.name = "set", .damage = vhd_set_in_a_folder};
+    const struct test_case hidden = {.name = "hidden", .damage = hidden_file_in_a_folder};
+    struct case_run r;
+    const struct finding *f = finding_in(&r, &set, "VHDX-FILE-013");
+    assert_int_equal(f->at.off, 0);
+    assert_int_equal(f->at.len, 0);
+    case_close(&r);
+    assert_int_equal(findings_of(&hidden, "VHDX-FILE-013"), 0);
+}
+
+static void a_side_file_is_told_of_as_a_whole(void **state)
+{
+    (void)state;
+    struct case_run r;
+    const struct test_case c = {.name = "side", .damage = change_tracking_file};
+    const struct finding *f = finding_in(&r, &c, "VHDX-FILE-013");
+    assert_int_equal(f->at.off, 0);
+    assert_int_equal(f->at.len, 0);
+    case_close(&r);
+}
+
+/* A region that ends with the last byte that a number can name does not go round. */
+static void region_up_to_the_last_byte(struct img *img)
+{
+    img_region_add(
+        img, &(const struct region_entry){.guid = img_guid(IMG_QEMU, 'R', 5), .off = UINT64_MAX - MIB, .len = 1 << 20});
+}
+
+static void region_past_the_last_byte(struct img *img)
+{
+    img_region_add(img, &(const struct region_entry){
+                            .guid = img_guid(IMG_QEMU, 'R', 5), .off = UINT64_MAX - MIB + 1, .len = 1 << 20});
+}
+
+static void longer_by_1024(struct img *img)
+{
+    img_resize(img, img->size + 1024);
+    *img_bytes(img, img->size - 1, 1) = 1;
+}
+
+static void longer_by_1023(struct img *img)
+{
+    img_resize(img, img->size + 1023);
+    *img_bytes(img, img->size - 1, 1) = 1;
+}
+
+static void footer_of_a_vhd(struct img *img)
+{
+    img_resize(img, img->size + 512);
+    img_write(img, img->size - 512, "conectix", 8);
+}
+
+static void a_vhdx_with_a_footer_shows_two_disks(void **state)
+{
+    (void)state;
+    struct case_run r;
+    const struct test_case c = {.name = "footer", .mutate = footer_of_a_vhd};
+    const struct finding *f = finding_in(&r, &c, "VHDX-FILE-013");
+    assert_non_null(f->means);
+    assert_non_null(strstr(f->means, "take it for a VHD"));
+    assert_non_null(strstr(f->next, "name the format"));
+    case_close(&r);
+}
+
+static void locator_not_required(struct img *img)
+{
+    uint8_t *flags = img_metadata_entry(img, KNOWN_ITEM_PARENT_LOCATOR) + 24;
+    put_le32(flags, le32(flags) & ~(uint32_t)METADATA_FLAG_IS_REQUIRED);
+}
+
+static void first_entry_again(struct img *img)
+{
+    const uint8_t *table = img_metadata_table(img);
+    const uint64_t count = le16(table + 10);
+    memcpy(img_bytes(img, img->metadata_off + 32 + 32 * count, 32), table + 32, 32);
+}
+
+/* Two slots behind the table, one of them a copy: not what Windows leaves. */
+static void first_entry_again_and_another(struct img *img)
+{
+    const uint8_t *table = img_metadata_table(img);
+    const uint64_t count = le16(table + 10);
+    memcpy(img_bytes(img, img->metadata_off + 32 + 32 * count, 32), table + 32, 32);
+    memset(img_bytes(img, img->metadata_off + 32 + 32 * (count + 1), 32), 0x77, 32);
+}
+
+static void two_stale_entries_are_no_habit(void **state)
+{
+    (void)state;
+    struct case_run r;
+    const struct test_case one = {.name = "one", .mutate = first_entry_again};
+    const struct test_case two = {.name = "two", .mutate = first_entry_again_and_another};
+    assert_string_equal(finding_in(&r, &one, "VHDX-META-040")->quirk, "windows");
+    case_close(&r);
+    assert_null(finding_in(&r, &two, "VHDX-META-040")->quirk);
+    case_close(&r);
+}
+
+static void another_parent_modified_later(struct scene *s)
+{
+    const struct img_params changed = {.data_write_guid = img_guid(IMG_WINDOWS, 'D', 9)};
+    scene_add(s, SCENE_NAMED, "parent.vhdx", img_create(&changed))->mtime = 1001;
+}
+
+static void the_age_of_a_wrong_parent_is_no_matter(void **state)
+{
+    (void)state;
+    const struct test_case c = {.name = "age", .params = &child, .damage = another_parent_modified_later};
+    assert_int_equal(findings_of(&c, "VHDX-CHAIN-003"), 1);
+    assert_int_equal(findings_of(&c, "VHDX-CHAIN-014"), 0);
+}
+
+/* Of one byte nothing can be read: the length is what is wrong. */
+static void key_of_one_byte(struct img *img)
+{
+    put_le16(img_metadata_item(img, KNOWN_ITEM_PARENT_LOCATOR) + 20 + 12 + 8, 1); /* of the second key */
+}
+
+static void half_a_letter_is_no_key(void **state)
+{
+    (void)state;
+    const struct test_case c = {.name = "half", .params = &child, .mutate = key_of_one_byte};
+    assert_int_not_equal(findings_of(&c, "VHDX-PLOC-006"), 0);
+    assert_int_equal(findings_of(&c, "VHDX-PLOC-016"), 0);
+}
+
+/* The padding of the last block, behind the end of the disk, is cut: of an anchor nobody reads it. */
+static const struct img_params written_2_24_times = {.sequence_number = {5, 1 << 24}};
+static const struct img_params written_more_often = {.sequence_number = {5, (1 << 24) + 1}};
+
+static const struct img_params nineteen_mib = {.virtual_size = 19 * MIB, .states = ""};
+
+static void last_block_cut(struct img *img, unsigned state)
+{
+    img_block_set(img, 9, state, img->size);
+    img_resize(img, img->size + MIB);
+}
+
+static void last_anchor_cut(struct img *img)
+{
+    last_block_cut(img, PAYLOAD_UNMAPPED);
+}
+
+static void last_block_cut_in_its_padding(struct img *img)
+{
+    last_block_cut(img, PAYLOAD_FULLY_PRESENT);
+}
+
+static void padding_of_an_anchor_is_not_missed(void **state)
+{
+    (void)state;
+    const struct test_case live = {.name = "live", .params = &nineteen_mib, .mutate = last_block_cut_in_its_padding};
+    const struct test_case anchor = {.name = "anchor", .params = &nineteen_mib, .mutate = last_anchor_cut};
+    assert_int_equal(findings_of(&live, "VHDX-BAT-011"), 1);
+    assert_int_equal(findings_of(&anchor, "VHDX-BAT-011"), 0);
+}
+
+/* A BAT of exactly 1 MiB in use, 131041 blocks and 31 bitmaps, and the log right behind it. */
+static const struct img_params bat_of_a_mib = {.virtual_size = 131041 * MIB, .block_size = 1 << 20, .states = ""};
+
+static void log_behind_the_bat(struct img *img)
+{
+    for (unsigned i = 0; i < 2; i++)
+        put_le64(img_header(img, i) + IMG_HEADER_LOG_OFF, img->bat_off + MIB);
+    img_sign_headers(img);
+    img_resize(img, img->bat_off + 2 * MIB);
+}
+
+static void a_log_may_follow_the_last_entry(void **state)
+{
+    (void)state;
+    struct case_run r;
+    const struct test_case c = {.name = "behind", .params = &bat_of_a_mib, .mutate = log_behind_the_bat};
+    case_open(&c, false, &r);
+    assert_int_equal(r.image->main->geometry.entries, 131072);
+    assert_int_equal(r.image->main->bat.absence, ABSENT_NOT);
+    case_close(&r);
+}
+
+/* A creator that is a version has no product. */
+static void a_version_alone_is_no_product(void **state)
+{
+    (void)state;
+    static const struct img_params p = {.creator = "v1 2"};
+    struct case_run r;
+    const struct test_case c = {.name = "version", .params = &p};
+    assert_string_equal(finding_in(&r, &c, "VHDX-FID-002")->message, "creator \"v1 2\"");
+    case_close(&r);
+}
+
+static void past_change_of_a_region_table(struct img *img)
+{
+    img_log_begin(img, 0, 1);
+    img_log_append(
+        img, &(struct img_log_desc){.off = REGION_TABLE_OFF[0], .page = img_page_copy(img, REGION_TABLE_OFF[0])}, 1);
+    img_log_end(img);
+}
+
+/* ---- the log as stored, under a bitmap that the log itself moves away ---- */
+
+static const struct img_params child_with_long_log = {.type = IMG_DIFFERENCING, .log_len = 3 * MIB};
+
+static void bitmap_over_the_log_as_stored(struct img *img)
+{
+    const uint64_t index = img_bitmap_index(img, 0), right = img_bat_get(img, index);
+    img_bat_set(img, index, bat_entry_make(img->log_off + MIB, BITMAP_PRESENT));
+    img_make_dirty_bat(img, index, right);
+}
+
+static void a_bitmap_over_the_stored_log_is_told(void **state)
+{
+    (void)state;
+    const struct test_case c = {
+        .name = "bitmap", .params = &child_with_long_log, .mutate = bitmap_over_the_log_as_stored};
+    assert_int_equal(findings_of(&c, "VHDX-XREF-001"), 1);
+}
+
+/* ---- more than one ---- */
+
+static void item_in_the_first_one(struct img *img)
+{
+    img_metadata_add(
+        img, &(const struct metadata_entry){.item_id = img_guid(IMG_QEMU, 'M', 1), .off = 0x10007, .len = 1}, NULL);
+}
+
+static void odd_key(struct img *img)
+{
+    uint8_t *length = img_metadata_item(img, KNOWN_ITEM_PARENT_LOCATOR) + 20 + 8; /* of the first key */
+    put_le16(length, (uint16_t)(le16(length) - 1));
+}
+
+static const struct img_params fixed = {.type = IMG_FIXED};
+
+static void two_blocks_gone(struct img *img)
+{
+    img_block_set(img, 2, PAYLOAD_ZERO, 0);
+    img_block_set(img, 4, PAYLOAD_UNMAPPED, 0);
+}
+
+static void guid_of_1_march_1997(struct img *img)
+{
+    set_file_write_guid(img, "bfbb0000-91c6-11d0-8ac6-00155d010203");
+}
+
+static void one_number_twice_in_front(struct img *img)
+{
+    put_sequences(img, (const uint64_t[]){90, 50, 70, 20, 90, 40, 10}, 7);
+}
+
 #define E SEVERITY_ERROR
 #define W SEVERITY_WARNING
 #define I SEVERITY_INFO
@@ -256,6 +1134,29 @@ static const struct test_case cases[] = {
     {"chs-one-head", "VHDX-META-027", I, .mutate = one_head, .says = "1 head per cylinder, 63 sectors per track"},
     {"shift-with-three-in-order", "VHDX-BAT-025", W, .params = &four_in_order, .guard_params = &three_in_order,
      .mutate = shift_page, .inside = shift_page, .also = "VHDX-BAT-016", .guard_also = "VHDX-BAT-016"},
+    {"items-unreadable", "VHDX-FILE-002", E, .damage = unreadable_items,
+     .says = "the metadata at 0x210000 cannot be read"},
+    {"key-of-one-letter", "VHDX-PLOC-016", I, .params = &child, .mutate = key_of_one_letter},
+    {"chs-of-4-bytes", "VHDX-META-027", I, .mutate = chs_of_4_bytes, .says = "not readable (4 bytes)"},
+    {"longest-text", "VHDX-FOR-009", I, .mutate = two_texts_in_the_header_section,
+     .says = "text \"the longer one of two\""},
+    {"first-items-overlap", "VHDX-META-011", E, .mutate = item_in_the_first_one, .count = 1},
+    {"first-entry-again", "VHDX-META-040", I, .mutate = first_entry_again, .says = "it repeats a live entry"},
+    {"odd-key", "VHDX-PLOC-006", E, .params = &child, .mutate = odd_key, .says = "the key of parent locator entry 0"},
+    {"two-blocks-gone", "VHDX-BAT-022", I, .params = &fixed, .mutate = two_blocks_gone, .says = "2 of 10"},
+    {"time-first-of-march-1997", "VHDX-FOR-013", I, .mutate = guid_of_1_march_1997, .says = "1997-03-01 00:00:00 UTC"},
+    {"log-number-twice-in-front", "VHDX-LOG-025", W, .mutate = one_number_twice_in_front, .count = 1,
+     .says = "sequence number 90, at 0x0 and at 0x8000", .also = "VHDX-LOG-001"},
+    {"region-up-to-the-last-byte", "VHDX-RGN-011", E, .mutate = region_up_to_the_last_byte,
+     .says = "does not lie inside the file", .also = "VHDX-FILE-004 VHDX-RGN-009"},
+    {"region-past-the-last-byte", "VHDX-RGN-011", E, .mutate = region_past_the_last_byte, .says = "wraps past 2^64"},
+    {"longer-by-1024", "VHDX-FILE-005", I, .mutate = longer_by_1024, .says = "goes on for 1024 bytes (1 KiB)"},
+    {"longer-by-1023", "VHDX-FILE-005", I, .mutate = longer_by_1023, .says = "goes on for 1023 bytes behind"},
+    {"locator-not-required", "VHDX-META-017", W, .params = &child, .mutate = locator_not_required},
+    {"written-2-24-times", "VHDX-FOR-011", I, .params = &written_2_24_times, .guard_params = &written_more_often,
+     .says = "SequenceNumber 16777216"},
+    {"past-change-of-a-region-table", "VHDX-FOR-001", I, .mutate = past_change_of_a_region_table,
+     .says = "targets: region tables (1)"},
     {"time-last-of-december", "VHDX-FOR-013", I, .mutate = guid_of_the_last_day, .says = "2004-12-31 00:00:59 UTC"},
 };
 
@@ -283,6 +1184,33 @@ int main(void)
     static const struct CMUnitTest texts[] = {
         cmocka_unit_test(an_entry_lost_between_others_means_lost_changes),
         cmocka_unit_test(unknown_items_that_overlap_are_no_matter),
+        cmocka_unit_test(virtualbox_minds_the_length_of_what_it_reads),
+        cmocka_unit_test(qemu_reads_a_block_in_front_of_the_log),
+        cmocka_unit_test(no_region_overlaps_a_log_without_bytes),
+        cmocka_unit_test(a_dirty_log_is_named_with_its_first_entry),
+        cmocka_unit_test(hyperv_needs_the_items_alone),
+        cmocka_unit_test(items_are_compared_where_both_are_there),
+        cmocka_unit_test(a_gap_may_hold_more_than_its_block),
+        cmocka_unit_test(a_vhdx_with_a_footer_shows_two_disks),
+        cmocka_unit_test(two_stale_entries_are_no_habit),
+        cmocka_unit_test(the_age_of_a_wrong_parent_is_no_matter),
+        cmocka_unit_test(padding_of_an_anchor_is_not_missed),
+        cmocka_unit_test(half_a_letter_is_no_key),
+        cmocka_unit_test(a_log_may_follow_the_last_entry),
+        cmocka_unit_test(a_hidden_file_has_no_extension),
+        cmocka_unit_test(a_version_alone_is_no_product),
+        cmocka_unit_test(a_row_of_blocks_has_no_gaps),
+        cmocka_unit_test(openvmm_minds_a_bitmap_only_where_it_is_needed),
+        cmocka_unit_test(a_missing_interleave_is_no_missing_parent),
+        cmocka_unit_test(many_pairs_do_not_hurt_the_guest),
+        cmocka_unit_test(programs_are_stopped_by_their_habits),
+        cmocka_unit_test(rules_are_silent_where_another_speaks),
+        cmocka_unit_test(the_log_of_a_child_moves_away_from_a_block),
+        cmocka_unit_test(damaged_headers_are_mended_when_they_agree),
+        cmocka_unit_test(hyperv_does_not_look_at_bitmap_slots_without_parent),
+        cmocka_unit_test(openvmm_takes_7_for_a_bitmap_with_a_place),
+        cmocka_unit_test(a_side_file_is_told_of_as_a_whole),
+        cmocka_unit_test(a_bitmap_over_the_stored_log_is_told),
     };
     return _cmocka_run_group_tests("edges", tests, count, NULL, NULL) +
            cmocka_run_group_tests_name("texts", texts, NULL, NULL);

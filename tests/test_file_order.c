@@ -81,6 +81,24 @@ static void blocks_come_in_file_order(void **state)
 }
 
 /* Runs go on over the slot of a sector bitmap. */
+static void a_disk_of_one_block_has_an_order(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&(struct img_params){.virtual_size = MIB, .states = "6"});
+    struct opened o;
+    struct file_order *order = NULL;
+    struct placed_blocks b;
+    bool more = false;
+    open_img(&o, img);
+    assert_int_equal(file_order_open(o.image->main, &order), STATUS_OK);
+    assert_int_equal(file_order_next(order, &b, &more), STATUS_OK);
+    assert_true(more);
+    assert_int_equal(b.off, img_block_off(img, 0));
+    assert_int_equal(b.blocks, 1);
+    done(&o);
+    img_free(img);
+}
+
 static void a_disk_in_order_is_one_run(void **state)
 {
     struct img *img = img_create(&(struct img_params){
@@ -206,9 +224,9 @@ static void a_bat_that_cannot_be_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_come_in_file_order), cmocka_unit_test(a_disk_in_order_is_one_run),
-        cmocka_unit_test(more_runs_than_are_held),   cmocka_unit_test(memory_that_is_gone),
-        cmocka_unit_test(a_bat_that_cannot_be_read),
+        cmocka_unit_test(blocks_come_in_file_order),  cmocka_unit_test(a_disk_of_one_block_has_an_order),
+        cmocka_unit_test(a_disk_in_order_is_one_run), cmocka_unit_test(more_runs_than_are_held),
+        cmocka_unit_test(memory_that_is_gone),        cmocka_unit_test(a_bat_that_cannot_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,7 @@
 #include "build.h"
 #include "faulty.h"
 #include "image/guest.h"
+#include "image/guest_faults.h"
 
 /* ---- opening ---- */
 
@@ -1003,6 +1004,58 @@ static void contiguous_blocks_are_read_at_once(void **state)
     img_free(img);
 }
 
+/* Over the slot of a bitmap, and over the end of a window of 8192 entries. */
+static void contiguous_blocks_of_two_chunks_are_read_at_once(void **state)
+{
+    static const struct {
+        struct img_params params;
+        uint64_t end;     /* of a chunk, or a window */
+        uint64_t windows; /* of the BAT that are read on the way */
+    } rows[] = {
+        {{.type = IMG_FIXED, .virtual_size = 20 * 256 * MIB, .block_size = 256 * MIB, .data = IMG_DATA_NONE},
+         16 * 256 * MIB,
+         0},
+        {{.type = IMG_FIXED,
+          .virtual_size = 8300 * MIB,
+          .block_size = MIB,
+          .logical_sector_size = 4096,
+          .physical_sector_size = 4096,
+          .data = IMG_DATA_NONE},
+         8192 * MIB,
+         2},
+    };
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct img *img = img_create(&rows[i].params);
+        struct disk d = open_disk(img);
+        uint8_t got[8192];
+        struct guest_extent e = extent(&d, 0);
+        assert_int_equal(e.len, rows[i].params.virtual_size);
+        assert_int_equal(read_faults(&d, rows[i].end - 4096, got, sizeof(got)), 0);
+        uint64_t before = d.sources[0]->read_calls;
+        assert_int_equal(read_faults(&d, rows[i].end - 4096, got, sizeof(got)), 0);
+        assert_true(d.sources[0]->read_calls - before == rows[i].windows + 1);
+        done(&d);
+        img_free(img);
+    }
+}
+
+static void faults_are_looked_for_inside_the_disk(void **state)
+{
+    struct img *img = img_create(NULL);
+    struct disk d = open_disk(img);
+    struct guest_fault_list list = {.arena = d.arena};
+    const uint64_t size = guest_size(d.guest);
+    (void)state;
+    assert_int_equal(guest_find_faults(d.guest, size - 512, 512, &list), STATUS_OK);
+    assert_int_equal(guest_find_faults(d.guest, size, 0, &list), STATUS_OK);
+    assert_int_equal(guest_find_faults(d.guest, size - 512, 513, &list), STATUS_RANGE);
+    assert_int_equal(guest_find_faults(d.guest, size + 1, 0, &list), STATUS_RANGE);
+    assert_int_equal(guest_find_faults(d.guest, UINT64_MAX, 2, &list), STATUS_RANGE);
+    done(&d);
+    img_free(img);
+}
+
 /* A 64 TiB disk whose BAT is a hole is one extent, and nearly nothing is read to know it. */
 static void an_empty_disk_is_one_extent(void **state)
 {
@@ -1162,6 +1215,8 @@ int main(void)
         cmocka_unit_test(an_unreadable_bitmap_costs_its_blocks),
         cmocka_unit_test(pieces_in_turn_lose_no_more_than_pieces_alone),
         cmocka_unit_test(contiguous_blocks_are_read_at_once),
+        cmocka_unit_test(contiguous_blocks_of_two_chunks_are_read_at_once),
+        cmocka_unit_test(faults_are_looked_for_inside_the_disk),
         cmocka_unit_test(an_empty_disk_is_one_extent),
         cmocka_unit_test(a_hole_over_many_pieces_is_looked_at_once),
         cmocka_unit_test(a_deep_chain_is_walked_by_a_loop),

@@ -368,6 +368,8 @@ static void makers_are_known_by_their_habits(void **state)
     p = producer_of(img_create(&(struct img_params){.creator = "my own tool"}));
     assert_null(p.name); /* three families lay files out like this */
     assert_false(p.contradicted);
+    assert_int_equal(p.because_count, 0);
+    assert_int_equal(p.against_count, 0);
 
     p = producer_of(img_create(&(struct img_params){.creator = "my own tool", .layout = IMG_QEMU}));
     assert_string_equal(p.name, "qemu");
@@ -419,6 +421,19 @@ static void one_odd_trait_contradicts_nothing(void **state)
     p = producer_of(img);
     assert_string_equal(p.name, "windows");
     assert_false(p.contradicted);
+}
+
+/* Disk2vhd lists the disk's id last and places it third, at 0x10010. */
+static void items_listed_in_another_order_than_placed(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&(struct img_params){.creator = "d2v"});
+    put_le32(img_metadata_entry(img, KNOWN_ITEM_VIRTUAL_DISK_ID) + 16, 0x10010);
+    put_le32(img_metadata_entry(img, KNOWN_ITEM_LOGICAL_SECTOR_SIZE) + 16, 0x10020);
+    put_le32(img_bytes(img, img->metadata_off + 0x10020, 4), 512);
+    struct producer p = producer_of(img);
+    assert_string_equal(p.name, "disk2vhd");
+    assert_true(lists(p.because, p.because_count, "metadata item order"));
 }
 
 static void little_is_said_about_wrecks(void **state)
@@ -517,6 +532,7 @@ int main(void)
         cmocka_unit_test(makers_are_known_by_their_habits),
         cmocka_unit_test(a_creator_that_others_contradict_is_told),
         cmocka_unit_test(one_odd_trait_contradicts_nothing),
+        cmocka_unit_test(items_listed_in_another_order_than_placed),
         cmocka_unit_test(little_is_said_about_wrecks),
         cmocka_unit_test(real_images_are_what_is_known_of_them),
     };

@@ -658,6 +658,8 @@ static void records_are_checked(void **state)
         {{.off = 5, .len = 1, .old_side = SIDE_SAME, .new_side = SIDE_ZERO}, false},
         {{.off = 5, .len = 1, .old_side = SIDE_ZERO, .new_side = SIDE_SAME}, false},
         {{.off = 5, .len = 1, .old_side = SIDE_SAME, .new_side = SIDE_SAME}, true},
+        {{.off = 5, .len = 1, .old_side = (enum side_kind)(SIDE_SAME + 1), .new_side = SIDE_ZERO}, false},
+        {{.off = 5, .len = 1, .old_side = SIDE_ZERO, .new_side = (enum side_kind)(SIDE_SAME + 1)}, false},
         {{.off = 5, .len = 0, .old_side = SIDE_ZERO, .new_side = SIDE_BYTES}, false},
         {{.off = INT64_MAX, .len = 1, .old_side = SIDE_ZERO, .new_side = SIDE_BYTES}, false},
         {{.off = 1, .len = 9, .old_side = SIDE_ZERO, .new_side = SIDE_COPY, .from = INT64_MAX - 8}, false},
@@ -674,6 +676,23 @@ static void records_are_checked(void **state)
     journal_record_encode(&cases[0].r, bytes);
     bytes[40] = SIDE_SAME + 1;
     assert_false(journal_record_decode(bytes, &r));
+}
+
+static void marks_are_checked(void **state)
+{
+    (void)state;
+    for (uint32_t s = 0; s <= JOURNAL_DAMAGED + 1; s++) {
+        const struct journal_mark m = {.state = s, .sequence = 3, .header_crc = 77};
+        uint8_t bytes[JOURNAL_MARK_SIZE];
+        struct journal_mark read = {.state = 0};
+        journal_mark_encode(&m, bytes);
+        assert_int_equal(journal_mark_decode(bytes, &read), s > JOURNAL_NONE && s < JOURNAL_DAMAGED);
+        assert_int_equal(read.state, s);
+        assert_int_equal(read.sequence, 3);
+        assert_int_equal(read.header_crc, 77);
+        bytes[JOURNAL_MARK_SIZE - 1] ^= 1;
+        assert_false(journal_mark_decode(bytes, &read));
+    }
 }
 
 int main(void)
@@ -693,6 +712,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_failure_is_survived, enter, leave),
         cmocka_unit_test_setup_teardown(forged_journals_are_survived, enter, leave),
         cmocka_unit_test(records_are_checked),
+        cmocka_unit_test(marks_are_checked),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }

@@ -72,6 +72,47 @@ static void units_are_a_set(void **state)
     }
 }
 
+static int compare_units(const void *pa, const void *pb)
+{
+    const uint64_t a = *(const uint64_t *)pa, b = *(const uint64_t *)pb;
+    return (a > b) - (a < b);
+}
+
+/* A few units far from each other, in any order, before and after the set is flat: found are they and nothing between.
+ */
+static void units_far_apart_are_found(void **state)
+{
+    enum { FEW = 40, FILLED = UNIT_FLAT_FROM << UNIT_PAGE_SHIFT };
+    (void)state;
+    seed = 5;
+    for (unsigned round = 0; round < 40; round++) {
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct unit_map m = unit_map_in(a, LIMIT_NEAR_UNITS);
+        uint64_t units[FEW], at = 0, found;
+        bool flat = round % 4 == 0;
+        for (unsigned i = 0; i < FEW; i++) {
+            units[i] = FILLED + next_random((LIMIT_NEAR_UNITS - FILLED) >> next_random(12));
+            if (flat && i == FEW / 2) {
+                assert_int_equal(unit_map_fill(&m, 0, FILLED / 64, 64), STATUS_OK);
+                unit_map_flatten(&m);
+                assert_non_null(m.flat);
+            }
+            assert_int_equal(unit_map_fill(&m, units[i], 1, 1), STATUS_OK);
+        }
+        qsort(units, FEW, sizeof(units[0]), compare_units);
+        for (unsigned i = 0; i < FEW; i++) {
+            if (i > 0 && units[i] == units[i - 1])
+                continue;
+            assert_true(unit_map_first(&m, i == 0 ? FILLED : at, UINT64_MAX, &found));
+            assert_int_equal(found, units[i]);
+            at = found + 1;
+            assert_false(unit_map_first(&m, found, found, &found));
+        }
+        assert_false(unit_map_first(&m, at, UINT64_MAX, &found));
+        arena_destroy(a);
+    }
+}
+
 static void units_take_memory_where_touched(void **state)
 {
     struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
@@ -286,6 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(units_are_a_set),
+        cmocka_unit_test(units_far_apart_are_found),
         cmocka_unit_test(units_take_memory_where_touched),
         cmocka_unit_test(fixed_structures_are_found),
         cmocka_unit_test(empty_and_wrapping_ranges_are_nowhere),

@@ -660,6 +660,8 @@ static void rings_outside_the_file_are_not_scanned(void **state)
         {0, 8 * SECTOR, true, false},
         {SECTOR, 8 * SECTOR, true, true},
         {8 * SECTOR, SECTOR, false, true},
+        {8 * SECTOR, 1, false, true},
+        {9 * SECTOR, 0, false, false}, /* no bytes are missing */
         {UINT64_MAX - 100, 200, false, true},
         {UINT64_MAX - SECTOR, SECTOR, false, true},
         {0, 4000, false, false},             /* no whole sector */
@@ -926,6 +928,16 @@ static void descriptors_are_streamed_with_their_sectors(void **state)
     s = (struct seen){0};
     assert_int_equal(log_scan_descriptors(&r.scan, r.source, 0, on_descriptor, &s), STATUS_IO);
     assert_int_equal(s.count, 299);
+    memcpy(last, "zero", 4);
+    uint64_t *const fields[] = {(uint64_t *)(void *)(last + 8), (uint64_t *)(void *)(last + 16)}; /* length, place */
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t was;
+        memcpy(&was, fields[i], 8);
+        put_le64((uint8_t *)fields[i], was + 1);
+        s = (struct seen){0};
+        assert_int_equal(log_scan_descriptors(&r.scan, r.source, 0, on_descriptor, &s), STATUS_IO);
+        memcpy(fields[i], &was, 8);
+    }
     last[0] = 'x';
     s = (struct seen){0};
     assert_int_equal(log_scan_descriptors(&r.scan, r.source, 0, on_descriptor, &s), STATUS_IO);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/le.h"
 #include "base/limits.h"
 #include "build.h"
 #include "image/lost.h"
@@ -74,11 +75,187 @@ static void what_is_behind_is_found_when_the_front_has_none(void **state)
     img_free(img);
 }
 
+/* A region table of what was found, and nothing else, stands in the view. */
+static void the_view_lists_what_was_found(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&full);
+    for (unsigned with_bat = 0; with_bat < 2; with_bat++) {
+        const struct lost_place place = {.metadata_off = img->metadata_off,
+                                         .metadata_len = img->metadata_len,
+                                         .bat_off = img->bat_off,
+                                         .bat_len = with_bat ? img->bat_len : 0};
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct source *s = img_source(img);
+        struct store *stage = NULL;
+        struct view *v = NULL;
+        uint8_t front[16 + 2 * 32 + 32];
+        assert_int_equal(lost_view(a, s, &place, &stage, &v), STATUS_OK);
+        assert_int_equal(source_read(stage->source, REGION_TABLE_OFF[0], front, sizeof(front)), STATUS_OK);
+        assert_int_equal(le32(front + 8), 1 + with_bat);
+        assert_int_equal(le64(front + 16 + 16), img->metadata_off);
+        assert_int_equal(le64(front + 16 + 32 + 16), with_bat ? img->bat_off : 0);
+        assert_true(span_is_zero(span_of(front + 16 + 64, 32)));
+        store_close(stage);
+        source_close(s);
+        arena_destroy(a);
+    }
+    img_free(img);
+}
+
+/* Lengths of regions are numbers of 32 bits and whole MiB: 0xFFF00000 is the largest. */
+static void a_region_is_as_long_as_its_items_need(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t off, len;
+        uint64_t want;
+    } rows[] = {
+        {0x10000, 8, MIB},
+        {0xFFFFC, 4, MIB},
+        {0xFFFFC, 5, 2 * MIB},
+        {MIB, 0, MIB}, /* no item */
+        {MIB, 1, 2 * MIB},
+        {MIB, MIB, 2 * MIB},
+        {MIB, MIB + 1, MIB}, /* longer than an item may be */
+        {0xFFE00000, MIB, 0xFFF00000},
+        {0xFFEFFFFF, 1, 0xFFF00000},
+        {0xFFEFFFFF, 2, MIB},
+        {0xFFFFFFFF, MIB, MIB},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct metadata_entry e = {.off = rows[i].off, .len = rows[i].len};
+        const struct metadata m = {.table = {.usable_count = 1}, .entries = &e};
+        if (lost_metadata_len(&m) != rows[i].want)
+            fail_msg("row %zu: %llu", i, (unsigned long long)lost_metadata_len(&m));
+    }
+}
+
+/* A table of as many blocks of 2 MiB in a unit of its own, `off`. */
+static void put_table(struct img *img, uint64_t off, uint64_t blocks)
+{
+    for (uint64_t i = 0; i < blocks; i++)
+        put_le64(img_bytes(img, off + 8 * i, 8), bat_entry_make((4 + 2 * i) * MIB, PAYLOAD_FULLY_PRESENT));
+}
+
+static void the_best_table_is_the_first(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&full);
+    const uint64_t end = img->size;
+    struct lost_bat_list bats;
+    struct lost_metadata_list metadata;
+    img_resize(img, end + 7 * MIB);
+    img_fill(img, img->bat_off, 4096, 0);
+    put_table(img, end + MIB, 2);
+    put_table(img, end + 3 * MIB, 9);
+    put_table(img, end + 5 * MIB, 9);
+    look(img, &bats, &metadata);
+    assert_int_equal(bats.count, 3);
+    assert_int_equal(bats.items[0].off, end + 3 * MIB);
+    assert_int_equal(bats.items[1].off, end + 5 * MIB); /* as good, and behind it */
+    assert_int_equal(bats.items[2].off, end + MIB);
+    img_free(img);
+}
+
+static bool find_pair(struct img *img, struct lost_fit *fit)
+{
+    const struct lost_place known = {
+        .metadata_off = img->metadata_off, .metadata_len = img->metadata_len, .log_off = MIB, .log_len = MIB};
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct source *s = img_source(img);
+    bool found = false;
+    assert_int_equal(lost_find_pair(a, s, &known, &found, fit), STATUS_OK);
+    source_close(s);
+    arena_destroy(a);
+    return found;
+}
+
+/* Nine of ten blocks in places of their own, the tenth where the ninth is: one of ten speaks against the table. */
+static void the_table_that_fits_best_is_taken(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&full);
+    const uint64_t end = img->size;
+    struct lost_fit fit;
+    img_resize(img, end + 3 * MIB);
+    put_table(img, end + MIB, 9);
+    put_le64(img_bytes(img, end + MIB + 8 * 9, 8), bat_entry_make(20 * MIB, PAYLOAD_FULLY_PRESENT));
+    assert_true(find_pair(img, &fit));
+    assert_int_equal(fit.percent, 100);
+    assert_int_equal(fit.place.bat_off, img->bat_off);
+    img_fill(img, img->bat_off, 4096, 0);
+    assert_true(find_pair(img, &fit));
+    assert_int_equal(fit.percent, 90);
+    assert_int_equal(fit.place.bat_off, end + MIB);
+    img_free(img);
+}
+
+/* Of two that fit, the one with more blocks. */
+static void the_table_with_more_blocks_is_taken(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&full);
+    const uint64_t end = img->size;
+    struct lost_fit fit;
+    img_resize(img, end + 3 * MIB);
+    img_fill(img, img->bat_off, 4096, 0);
+    put_table(img, img->bat_off, 4);
+    put_table(img, end + MIB, 9);
+    assert_true(find_pair(img, &fit));
+    assert_int_equal(fit.percent, 100);
+    assert_int_equal(fit.place.bat_off, end + MIB);
+    put_table(img, img->bat_off, 9);
+    assert_true(find_pair(img, &fit));
+    assert_int_equal(fit.place.bat_off, img->bat_off); /* as good, and in front */
+    img_free(img);
+}
+
+/* A disk that was never written has no blocks anywhere. */
+static void an_empty_table_is_found_where_no_block_can_be(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&full);
+    struct lost_fit fit;
+    img_fill(img, img->bat_off, 4096, 0);
+    assert_true(find_pair(img, &fit));
+    assert_int_equal(fit.live, 0);
+    *img_bytes(img, 9 * MIB + 5000, 1) = 1;
+    assert_false(find_pair(img, &fit));
+    img_free(img);
+}
+
+/* The file ends with the metadata: only the room in front is left, where no log is known to be. */
+static void an_empty_table_may_stand_in_front_of_the_metadata(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&full);
+    const struct lost_place known = {.metadata_off = img->metadata_off, .metadata_len = img->metadata_len};
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct lost_fit fit;
+    bool found = false;
+    img_resize(img, img->metadata_off + img->metadata_len);
+    struct source *s = img_source(img);
+    assert_int_equal(lost_find_pair(a, s, &known, &found, &fit), STATUS_OK);
+    assert_true(found);
+    assert_int_equal(fit.place.bat_off, img->metadata_off - MIB);
+    source_close(s);
+    arena_destroy(a);
+    img_free(img);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_in_front_is_enough),
         cmocka_unit_test(what_is_behind_is_found_when_the_front_has_none),
+        cmocka_unit_test(the_view_lists_what_was_found),
+        cmocka_unit_test(the_best_table_is_the_first),
+        cmocka_unit_test(the_table_that_fits_best_is_taken),
+        cmocka_unit_test(the_table_with_more_blocks_is_taken),
+        cmocka_unit_test(an_empty_table_is_found_where_no_block_can_be),
+        cmocka_unit_test(an_empty_table_may_stand_in_front_of_the_metadata),
+        cmocka_unit_test(a_region_is_as_long_as_its_items_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

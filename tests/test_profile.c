@@ -116,6 +116,14 @@ static void signature_alone(struct img *img)
     put_le16(first_bytes(img) + 510, 0xAA55);
 }
 
+/* Behind the four of an MBR stands its signature, and then the next sector. */
+static void fifth_entry(struct img *img)
+{
+    signature_alone(img);
+    first_bytes(img)[446 + 4 * 16 + 4] = 7;
+    put_le32(first_bytes(img) + 446 + 4 * 16 + 12, 2048);
+}
+
 static void half_a_signature(struct img *img)
 {
     memcpy(first_bytes(img) + 512, "EFI PART", 8);
@@ -184,6 +192,10 @@ static void partition_tables(void **state)
     } rows[] = {
         {{"nothing", .params = &one_block}, "no partition table", REQUIREMENT_NOTE, REQUIREMENT_MET},
         {{"signature alone", .params = &one_block, .mutate = signature_alone},
+         "no partition table",
+         REQUIREMENT_NOTE,
+         REQUIREMENT_MET},
+        {{"a fifth entry", .params = &one_block, .mutate = fifth_entry},
          "no partition table",
          REQUIREMENT_NOTE,
          REQUIREMENT_MET},

@@ -47,6 +47,7 @@ static const struct {
     {B("\xff\xd7\x00\xe0"), B("\xed\x9f\xbf\xee\x80\x80"), false, false, false, false, 0},
     {B("a\0\x3d\xd8"), B("a\xef\xbf\xbd"), true, false, false, false, 1},
     {B("\x3d\xd8z\0"), B("\xef\xbf\xbdz"), true, false, false, false, 0},
+    {B("\x3d\xd8\x00\xe0"), B("\xef\xbf\xbd\xee\x80\x80"), true, false, false, false, 0},
     {B("a\0b\0\x00\xdc\x3d\xd8"), B("ab\xef\xbf\xbd\xef\xbf\xbd"), true, false, false, false, 2},
     {B("\x3d\xd8\x3d\xd8\x00\xde"), B("\xef\xbf\xbd\xf0\x9f\x98\x80"), true, false, false, false, 0},
     {B("a\0x"), B("a"), false, true, false, false, 0},

@@ -85,8 +85,9 @@ static void known_numbers(void **state)
 
 static void other_words_are_none(void **state)
 {
-    static const char *const words[] = {"",      "0",    "0x",         "-",          "/",  "0x0",         "x1392",
-                                        "0x57g", "4711", "0xC03A00FF", "4294968688", "-5", "0x180070570", "13 92"};
+    static const char *const words[] = {"",      "0",       "0x",         "-",          "/",  "0x0",         "x1392",
+                                        "0x57g", "4711",    "0xC03A00FF", "4294968688", "-5", "0x180070570", "13 92",
+                                        "9a5",   "12345678"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

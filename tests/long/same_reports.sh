@@ -16,6 +16,7 @@ mkdir -p "$dir"
 rm -rf "$dir/images"
 mkdir "$dir/images"
 build/release/tests/write_cases "$dir/images" >"$dir/images.txt" || exit
+sync -f "$dir/images" # how much of a file is allocated, which reports tell, is settled when it is written
 images=$(ls "$dir/images" | wc -l)
 
 # What identifies a build or its confinement is no part of the judgement.
