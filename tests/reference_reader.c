@@ -549,11 +549,10 @@ static const char *open_layer(struct layer *l, unsigned char *ret_header)
     return NULL;
 }
 
-/* The value of parent_linkage, as the 36 characters of a GUID; in braces or without. */
-static bool linkage_of(const struct layer *l, char ret[37])
+/* The value of a key, as the 36 characters of a GUID; in braces or without. */
+static bool linkage_of(const struct layer *l, const char *key, char ret[37])
 {
     static const char locator_id[] = "\x2D\x5F\xD3\xA8\x0B\xB3\x4D\x45\xAB\xF7\xD3\xD8\x48\x34\xAB\x0C";
-    static const char key[] = "parent_linkage";
     u64 item, item_len;
     if (!find_item(l, locator_id, 20, &item, &item_len))
         return false;
@@ -579,7 +578,7 @@ static bool linkage_of(const struct layer *l, char ret[37])
     return false;
 }
 
-static bool linkage_fits(const char *text, const unsigned char *guid)
+static bool same_guid(const char *text, const unsigned char *guid)
 {
     static const unsigned char order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
     char want[40], *end = want;
@@ -587,6 +586,17 @@ static bool linkage_fits(const char *text, const unsigned char *guid)
         end += snprintf(end, (size_t)(want + sizeof(want) - end), "%s%02x",
                         i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", guid[order[i]]);
     return strcasecmp(text, want) == 0;
+}
+
+/* One of the two; the second counts unless it is nil (2.6.2.6.3). */
+static bool linkage_fits(const struct layer *child, const unsigned char *guid)
+{
+    static const unsigned char nil[16];
+    char text[37];
+
+    if (linkage_of(child, "parent_linkage", text) && same_guid(text, guid))
+        return true;
+    return memcmp(guid, nil, sizeof(nil)) != 0 && linkage_of(child, "parent_linkage2", text) && same_guid(text, guid);
 }
 
 struct reference *reference_open(const struct reference_file *files, unsigned count, unsigned flags,
@@ -599,14 +609,13 @@ struct reference *reference_open(const struct reference_file *files, unsigned co
     while (r->count < count && !why) {
         struct layer *l = &r->layers[r->count], *child = l - 1;
         unsigned char header[4096];
-        char linkage[37];
         if (r->count > 0 && !child->has_parent)
             break;
         l->file = &files[r->count++];
         why = open_layer(l, header);
         if (why || r->count == 1)
             continue;
-        if (!linkage_of(child, linkage) || !linkage_fits(linkage, header + 32))
+        if (!linkage_fits(child, header + 32))
             why = "linkage";
         else if (child->sector_size != l->sector_size)
             why = "sector size";
