@@ -47,7 +47,9 @@ static bool has_log_guid(const struct image *img)
 
 static bool has_log_to_replay(const struct image *img)
 {
-    return has_log_guid(img) && image_header(img)->log_len > 0;
+    const struct header *h = image_header(img);
+
+    return has_log_guid(img) && h != NULL && h->log_len > 0;
 }
 
 static bool is_outside(const struct image *img, uint64_t off, uint64_t len)
