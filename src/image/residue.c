@@ -4,7 +4,7 @@
 #include "image/bat_stream.h"
 #include "image/view.h"
 
-enum { WINDOW = 32 * 1024 };
+enum { WINDOW = 16 * 1024 };
 
 static void count_window(struct span s, uint64_t off, struct residue *r)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reading a structure of fixed size that is mostly zeros, as identifier, region tables and metadata table are: 64 KiB
- * of which a few hundred bytes say something. Only what comes before the last hole is read and kept.
+ * of which a few hundred bytes say something. Only what comes before the last hole is read, and of that only what comes
+ * before the last zeros is kept.
  */
 #ifndef VHDXRAY_IMAGE_STRUCTURE_H
 #define VHDXRAY_IMAGE_STRUCTURE_H
@@ -17,8 +18,8 @@
 enum { STRUCTURE_GRAIN = 512 };
 
 /*
- * Reads [off, off + len) into fresh memory. *ret: its bytes up to a multiple of STRUCTURE_GRAIN behind which the source
- * has no data, and zeros up to `least` bytes if that is more. All others are zeros, also what lies past the end of the
+ * Reads [off, off + len) into fresh memory. *ret: its bytes up to a multiple of STRUCTURE_GRAIN behind which there is
+ * nothing but zeros, and zeros up to `least` bytes if that is more. All others are zeros, also what lies past the end of the
  * source. *ret_got: bytes of [off, off + len) that exist in the source. On failure nothing is set; STATUS_IO when the
  * host could not read it.
  */
