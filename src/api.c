@@ -132,7 +132,7 @@ bool api_enter(vhdxray *h)
         return false;
     h->error[0] = '\0';
     uint64_t deadline_ns = h->timeout_ns != 0 ? u64_add_sat(source_now_ns(), h->timeout_ns) : 0;
-    for (const struct image *i = h->image; i != NULL; i = i->parent != NULL ? i->parent->image : NULL)
+    for (const struct image *i = h->image; i != NULL; i = i->parent->image) /* all were resolved */
         i->file->deadline_ns = deadline_ns;
     return true;
 }

@@ -68,7 +68,7 @@ const char *vhdxray_log_state_name(vhdxray_log_state state)
 
 static const struct image *parent_of(const struct image *img)
 {
-    return img->parent != NULL ? img->parent->image : NULL;
+    return img->parent->image; /* all were resolved when the image was opened */
 }
 
 vhdxray_status vhdxray_get_facts(vhdxray *image, vhdxray_facts *ret)

@@ -35,7 +35,7 @@ static vhdxray_status open_guest(vhdxray *h)
         if (st != STATUS_OK && st != STATUS_REFUSED)
             return api_fail_status(h, st);
         if (st == STATUS_REFUSED)
-            h->no_guest = why != NULL ? why : status_text(st);
+            h->no_guest = why;
     }
     return h->guest != NULL ? VHDXRAY_OK : api_fail(h, VHDXRAY_ERROR_REFUSED, "%s", h->no_guest);
 }
@@ -71,15 +71,14 @@ static vhdxray_status fail_fault(vhdxray *h, const struct guest_extent *e)
 {
     unsigned long long first = e->off, last = e->off + e->len - 1;
     const struct source *file = guest_layer_image(h->guest, e->layer)->file;
-    const char *parent = NULL;
+    const char *parent = "the parent";
     char buf[128];
 
     switch (e->fault) {
     case GUEST_FAULT_NO_PARENT:
-        if (guest_needs_parent(h->guest, &parent))
-            return api_fail(h, VHDXRAY_ERROR_REFUSED, "guest bytes %llu to %llu: %s is needed and missing", first, last,
-                            parent);
-        break;
+        (void)guest_needs_parent(h->guest, &parent);
+        return api_fail(h, VHDXRAY_ERROR_REFUSED, "guest bytes %llu to %llu: %s is needed and missing", first, last,
+                        parent);
     case GUEST_FAULT_IO:
         return api_fail(h, VHDXRAY_ERROR_IO, "guest bytes %llu to %llu: cannot read the file at %llu: %s", first, last,
                         (unsigned long long)file->error_off,
@@ -129,7 +128,7 @@ static enum status host_range_at(struct source *s, uint64_t off, struct host_ran
     if (ret->source == s && off >= ret->off && off < ret->end)
         return STATUS_OK;
     enum status st = source_next_data(s, off, &data, &hole);
-    if (st == STATUS_LIMIT || st == STATUS_NO_MEMORY)
+    if (st == STATUS_LIMIT)
         return st;
     if (st != STATUS_OK || data < off || (data == off && hole <= off)) /* not known: data as far as the file goes */
         *ret = (struct host_range){.source = s, .off = off, .end = UINT64_MAX};

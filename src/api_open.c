@@ -57,7 +57,7 @@ static vhdxray_status fail_named(vhdxray *h, vhdxray_status status, const char *
     size_t len = strlen(shown);
     enum { SHOWN_MOST = 256 };
 
-    while (len > SHOWN_MOST || (len > 0 && ((unsigned char)*shown & 0xc0) == 0x80)) {
+    while (len > SHOWN_MOST || ((unsigned char)*shown & 0xc0) == 0x80) {
         shown++;
         len--;
     }
@@ -182,9 +182,8 @@ static vhdxray_status open_file(const char *path, int fd, const char *name, cons
 
     if (h == NULL)
         return status;
-    enum status st = path != NULL
-                         ? file_open(path, &h->source, &host.info, h->error, sizeof(h->error))
-                         : file_from_fd(fd, name, &h->source, &host.info, h->error, sizeof(h->error));
+    enum status st = path != NULL ? file_open(path, &h->source, &host.info, h->error, sizeof(h->error))
+                                  : file_from_fd(fd, name, &h->source, &host.info, h->error, sizeof(h->error));
     status = st != STATUS_OK ? api_public_status(st) : open_image(h, name, &host, &o);
     return opened(h, status, ret, message, message_size);
 }

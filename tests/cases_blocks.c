@@ -360,6 +360,12 @@ static void child_slot_behind_disk(struct img *img)
     img_bat_set(img, img->geometry.payload_blocks, bat_entry_make(4 * MIB, PAYLOAD_NOT_PRESENT));
 }
 
+static void child_live_behind_disk(struct img *img)
+{
+    img_bat_set(img, img->geometry.payload_blocks, bat_entry_make(img->size, PAYLOAD_FULLY_PRESENT));
+    img_resize(img, img->size + 2 * MIB);
+}
+
 static void child_state_behind_disk(struct img *img)
 {
     img_bat_set(img, img->geometry.payload_blocks, PAYLOAD_ZERO);
@@ -607,7 +613,8 @@ static const struct test_case cases[] = {
     {"rg-bat-08-state-4", "VHDX-BAT-002", E, .mutate = state_4, .inside = state_6, .at = 0x300010},
     {"rg-bat-08-state-5-unmapped-of-the-draft", "VHDX-BAT-003", E, .mutate = state_5, .inside = state_3},
     {"bat-state-7-in-a-disk-without-parent", "VHDX-BAT-004", E, .mutate = state_7, .inside = state_6},
-    {"rg-bat-17-bitmap-slot-of-a-child-in-state-3", "VHDX-BAT-005", E, .params = &child, .mutate = bitmap_state_3},
+    {"rg-bat-17-bitmap-slot-of-a-child-in-state-3", "VHDX-BAT-005", E, .params = &child, .mutate = bitmap_state_3,
+     .also = "VHDX-BAT-020"},
     {"bat-bitmap-slot-of-a-dynamic-disk-in-state-2-with-a-place", "VHDX-BAT-005", E, .params = &five_chunks,
      .mutate = slot_zero_state_with_place},
     {"bat-bitmap-slot-of-a-dynamic-disk-in-state-2", "VHDX-BAT-005", I, .params = &five_chunks,
@@ -657,6 +664,8 @@ static const struct test_case cases[] = {
     {"bat-live-block-behind-the-last-entry", "VHDX-BAT-021", W, .mutate = padding_live, .also = "VHDX-META-043"},
     {"bat-place-behind-the-last-block-of-a-child", "VHDX-BAT-021", W, .params = &child,
      .mutate = child_slot_behind_disk},
+    {"bat-live-block-behind-the-last-block-of-a-child", "VHDX-META-043", W, .params = &child,
+     .mutate = child_live_behind_disk, .also = "VHDX-BAT-021"},
     {"bat-state-bits-behind-the-last-block-of-a-child", "VHDX-BAT-021", I, .params = &child,
      .mutate = child_state_behind_disk},
     {"rg-bat-16-fixed-disk-with-an-absent-block", "VHDX-BAT-022", I, .params = &fixed, .mutate = one_block_zero},

@@ -341,6 +341,11 @@ static void flushed_2_50(struct img *img)
     live(img, (struct img_log_entry){.flushed = (uint64_t)1 << 50, .last = (uint64_t)1 << 50});
 }
 
+static void flushed_past_end_last_2_50(struct img *img)
+{
+    live(img, (struct img_log_entry){.flushed = img->size + MIB, .last = (uint64_t)1 << 50});
+}
+
 static void flushed_0(struct img *img)
 {
     stale(img, (struct img_log_entry){.last = img->size, .flags = IMG_LOG_NO_FILE_SIZES});
@@ -608,6 +613,8 @@ static const struct test_case cases[] = {
      GUARD_DIRTY, .says = "grow by 4194304 bytes"},
     {"rg-log-11-last-file-offset-2-50", "VHDX-LOG-015", E, .mutate = last_2_50, .inside = last_2_47, GUARD_DIRTY},
     {"log-flushed-file-offset-2-50", "VHDX-LOG-015", E, .mutate = flushed_2_50},
+    {"log-last-file-offset-2-50-of-a-cut-file", "VHDX-LOG-015", E, .mutate = flushed_past_end_last_2_50,
+     .also = "VHDX-LOG-003"},
     {"log-flushed-0", "VHDX-LOG-016", I, .mutate = flushed_0, .inside = stale_entry},
     {"log-flushed-above-last", "VHDX-LOG-016", I, .mutate = flushed_above_last},
     {"rg-log-04-target-in-a-header", "VHDX-LOG-017", E, .mutate = into_header, .inside = into_region_table,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * CRC-32C over a run of zero bytes without feeding them. A CRC register is a polynomial over GF(2); one zero byte
- * multiplies it by x^8 modulo the CRC polynomial, so n zero bytes multiply it by x^(8n): one multiplication for each bit
- * set in n. Reflected order: bit 31 is x^0.
+ * multiplies it by x^8 modulo the CRC polynomial, so n zero bytes multiply it by x^(8n): one multiplication for each
+ * bit set in n. Reflected order: bit 31 is x^0.
  */
 #include "base/crc32c.h"
 

@@ -162,7 +162,7 @@ void text_add_size(struct text *t, uint64_t bytes)
     }
     /* Tenths, rounded to nearest; only the top ten bits of the rest matter, so nothing overflows. */
     uint64_t tenths = whole * 10 + ((rest >> (shift - 10)) * 10 + 512) / 1024;
-    if (tenths == 10240 && unit < 6) {
+    if (tenths == 10240) { /* not of 16 EiB, the most there is */
         tenths = 10;
         unit++;
     }

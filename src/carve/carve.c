@@ -161,7 +161,7 @@ static enum status stages(struct carver *c)
     struct view *v = c->img->main;
 
     enum status st = view_survey(v);
-    if (st == STATUS_OK && v->bat.absence == ABSENT_NOT && v->survey != NULL) {
+    if (st == STATUS_OK && v->survey != NULL) {
         out->model = CARVE_MODEL_FILE;
         out->view = v;
         out->metadata_off = v->metadata_region.off;
@@ -198,15 +198,15 @@ enum status carve_run(struct image *img, const struct carve_options *options, st
     for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
         *maps[i] = unit_map_in(img->arena, LIMIT_CARVED_UNITS);
     out->limited = u64_div_up(img->file->size, MIB) > LIMIT_CARVED_UNITS;
+    const uint64_t failed_before = img->file->failed_reads;
     enum status st = stages(&c);
-    if (st != STATUS_OK && st != STATUS_LIMIT && st != STATUS_NO_MEMORY && st != STATUS_IO) {
-        carve_close(out);
-        return st;
-    }
+    /* A stage goes on where it can: what it could not read may be what it would have found. */
+    if (st == STATUS_OK && img->file->failed_reads > failed_before)
+        st = STATUS_IO;
     out->stopped = st;
     if (out->item_count > 1)
         qsort(out->items, (size_t)out->item_count, sizeof(*out->items), compare_items);
-    out->complete = st == STATUS_OK && !out->limited && out->unreadable_bytes == 0;
+    out->complete = st == STATUS_OK && !out->limited;
     *ret = out;
     return STATUS_OK;
 }

@@ -176,7 +176,7 @@ struct carve {
     uint64_t data_bytes;            /* read; the rest were holes */
     uint64_t left_out;              /* bytes of blocks in use, with no_payload */
     bool complete;                  /* all was looked at */
-    enum status stopped;            /* why not: STATUS_LIMIT (time, memory), STATUS_NO_MEMORY */
+    enum status stopped;            /* why not: STATUS_LIMIT (time, memory), STATUS_NO_MEMORY, STATUS_IO */
     bool limited;                   /* more was found than is listed, or the file is larger than is looked at */
     struct carve_range *unreadable; /* the first of them */
     uint64_t unreadable_count, unreadable_bytes, unreadable_listed, unreadable_cap;

@@ -36,7 +36,7 @@ static bool add_page(void *ctx, uint32_t i, const struct log_descriptor *d, uint
 
     l->status = carver_add(l->c, CARVE_LOG_PAGE, off, zero ? 0 : LOG_SECTOR_LEN, sizeof(struct carved_log_page), &item,
                            &description);
-    if (l->status != STATUS_OK || description == NULL)
+    if (description == NULL)
         return l->status == STATUS_OK;
     struct carved_log_page *page = description;
     *page = (struct carved_log_page){
@@ -46,7 +46,7 @@ static bool add_page(void *ctx, uint32_t i, const struct log_descriptor *d, uint
     for (size_t k = 0; k < sizeof(page->trailing); k++)
         page->trailing[k] = d->trailing[k];
     item->u.log_page = page;
-    item->in_use = e->active && l->log == &l->c->img->log;
+    item->in_use = e->active; /* that no other log has */
     l->status = carve_page_judge(l->c, page, data_off);
     return l->status == STATUS_OK;
 }
@@ -65,7 +65,7 @@ static enum status add_entry(struct logs *l, const struct log_entry *e)
         struct carved_log_entry *entry = description;
         *entry = (struct carved_log_entry){.log = l->log, .entry = l->entry};
         item->u.log_entry = entry;
-        item->in_use = e->active && l->log == &l->c->img->log;
+        item->in_use = e->active;
     }
     if (e->defect != LOG_DEFECT_NONE)
         return STATUS_OK;

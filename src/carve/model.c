@@ -17,12 +17,6 @@
  * never. */
 enum { SCORE_LISTED = 40, FIT_LISTED = 90, FIT_ASSUMED = 75 };
 
-/* A limit of the trial's own memory only ends the trial. */
-static enum status trial_status(const struct arena *trial, enum status st)
-{
-    return st == STATUS_LIMIT && arena_status(trial) != STATUS_OK ? STATUS_OK : st;
-}
-
 /* ---- metadata ---- */
 
 static void describe_metadata(const struct view *v, struct carved_metadata *ret)
@@ -54,7 +48,7 @@ static enum status decode(struct carver *c, struct carve_item *item, struct carv
         if (st != STATUS_OK)
             break;
         uint64_t len = lost_metadata_len(&v->metadata);
-        again = len > p.metadata_len && len <= UINT32_MAX && range_in(p.metadata_off, len, c->file->size);
+        again = len > p.metadata_len && range_in(p.metadata_off, len, c->file->size);
         if (again)
             p.metadata_len = len;
         else if (v->metadata.absence == ABSENT_NOT)
@@ -62,7 +56,6 @@ static enum status decode(struct carver *c, struct carve_item *item, struct carv
         store_close(stage);
     }
     item->len = u64_min(p.metadata_len, c->file->size - item->off);
-    st = trial_status(trial, st);
     arena_destroy(trial);
     return st;
 }
@@ -192,7 +185,7 @@ static int compare_tables(const void *a, const void *b)
     unsigned p = bat_guess_score(&x->guess), q = bat_guess_score(&y->guess);
     if (p != q)
         return p > q ? -1 : 1;
-    return x->off < y->off ? -1 : x->off > y->off;
+    return (x->off > y->off) - (x->off < y->off);
 }
 
 /* The tables worth a walk: the best ones, and the one in use. */
@@ -260,7 +253,7 @@ static enum status list_tables(struct carver *c)
         st = unit_map_fill(&c->structures, t->off / MIB, u64_min(u64_div_up(end, MIB), c->units) - t->off / MIB, 1);
         if (st == STATUS_OK)
             st = carver_add(c, CARVE_BAT, t->off, end - t->off, sizeof(struct carved_bat), &item, &description);
-        if (st != STATUS_OK || description == NULL)
+        if (description == NULL)
             continue;
         struct carved_bat *bat = description;
         *bat = (struct carved_bat){.guess = t->guess, .score = score_of(t), .fits = t->fits, .fit_count = t->fit_count};
@@ -311,19 +304,16 @@ static const struct bat_table *best_table(const struct carver *c)
     return best;
 }
 
-static enum status assume_model(struct carver *c, const struct candidate *geometries, uint32_t count)
+static enum status assume_model(struct carver *c, const struct candidate *geometries)
 {
     const struct bat_table *t = best_table(c);
     struct carve *out = c->out;
-    const struct candidate *g = NULL;
+    const struct candidate *g = geometries; /* each fit is one of them */
 
     if (t == NULL)
         return STATUS_OK;
-    for (uint32_t i = 0; i < count; i++)
-        if (geometries[i].metadata_off == t->fits[0].metadata_off)
-            g = &geometries[i];
-    if (g == NULL)
-        return STATUS_INTERNAL;
+    while (g->metadata_off != t->fits[0].metadata_off)
+        g++;
     struct lost_place p = place_of(t, g);
     log_place(c, &p);
     struct view *v = NULL;
@@ -349,6 +339,6 @@ enum status carve_bats(struct carver *c)
     if (st == STATUS_OK)
         st = list_tables(c);
     if (st == STATUS_OK && c->out->model == CARVE_MODEL_NONE)
-        st = assume_model(c, geometries, count);
+        st = assume_model(c, geometries);
     return st;
 }

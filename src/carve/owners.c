@@ -83,7 +83,7 @@ static enum status add_orphan(struct carver *c, const struct orphan_run *r)
     uint64_t off = r->first * MIB, end = u64_min(r->end * MIB, c->file->size);
 
     enum status st = carver_add(c, CARVE_ORPHAN, off, end - off, sizeof(struct carved_orphan), &item, &description);
-    if (st != STATUS_OK || description == NULL)
+    if (description == NULL)
         return st;
     struct carved_orphan *orphan = description;
     if (r->mark != NULL)
@@ -131,7 +131,7 @@ struct owners {
 static int compare_places(const void *a, const void *b)
 {
     const struct carve_item *x = *(struct carve_item *const *)a, *y = *(struct carve_item *const *)b;
-    return x->off < y->off ? -1 : x->off > y->off;
+    return (x->off > y->off) - (x->off < y->off);
 }
 
 /* Items in [from, to) of the file lie in block b. A block in use counts more than an old place. */
@@ -193,7 +193,7 @@ static enum status tell_owners(struct carver *c, struct view *v)
         if (e != NULL)
             c->out->items[i].owner = e->kind;
     }
-    if (c->out->model == CARVE_MODEL_NONE || c->out->item_count == 0)
+    if (c->out->model == CARVE_MODEL_NONE)
         return STATUS_OK;
     o.places = arena_array(c->arena, c->out->item_count, sizeof(struct carve_item *));
     if (o.places == NULL)
@@ -207,8 +207,6 @@ enum status carve_owners(struct carver *c)
     struct unit_map fixed = unit_map_in(c->arena, LIMIT_CARVED_UNITS);
     enum status st = STATUS_OK;
 
-    if (v->layout == NULL)
-        return st;
     for (uint64_t i = 0; i < layout_map_fixed_count(v->layout) && st == STATUS_OK; i++) {
         const struct extent *e = layout_map_fixed(v->layout, i);
         uint64_t first = e->start / MIB, end = u64_min(u64_div_up(e->end, MIB), c->units);

@@ -26,8 +26,6 @@ static enum carved_target target_of(const struct carver *c, const struct view *v
         return CARVED_BAT;
     if (lies_in(off, &v->metadata_region))
         return CARVED_METADATA;
-    if (v->layout == NULL)
-        return CARVED_ELSEWHERE;
     const struct extent *e = layout_map_fixed_at(v->layout, off, LOG_SECTOR_LEN);
     if (e != NULL && e->kind == OWNER_BITMAP)
         return CARVED_BITMAP;
@@ -87,7 +85,7 @@ static bool item_in_page(const struct view *v, enum known_guid which, const stru
                          const uint8_t *then, uint64_t len, struct span *ret)
 {
     const struct metadata_item *item = &v->metadata.items[which];
-    if (!item->found || v->metadata.entries == NULL)
+    if (!item->found)
         return false;
     uint64_t off = v->metadata_region.off + v->metadata.entries[item->entry].off;
     return off >= page->target && span_sub(span_of(then, LOG_SECTOR_LEN), off - page->target, len, ret);
@@ -95,13 +93,12 @@ static bool item_in_page(const struct view *v, enum known_guid which, const stru
 
 static void judge_metadata(const struct view *v, struct carved_log_page *page, const uint8_t *then)
 {
-    struct file_parameters p;
+    struct file_parameters p = {.block_size = 0};
     struct span s;
     if (item_in_page(v, KNOWN_ITEM_VIRTUAL_DISK_SIZE, page, then, VIRTUAL_DISK_SIZE_LEN, &s))
         page->have_virtual_size = virtual_disk_size_decode(s, &page->virtual_size);
-    if (item_in_page(v, KNOWN_ITEM_FILE_PARAMETERS, page, then, FILE_PARAMETERS_LEN, &s) &&
-        file_parameters_decode(s, &p)) {
-        page->have_block_size = true;
+    if (item_in_page(v, KNOWN_ITEM_FILE_PARAMETERS, page, then, FILE_PARAMETERS_LEN, &s)) {
+        page->have_block_size = file_parameters_decode(s, &p);
         page->block_size = p.block_size;
     }
 }

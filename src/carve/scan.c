@@ -18,10 +18,10 @@ static const uint64_t PROGRESS_UNITS = 16;
 
 struct scan {
     struct carver *c;
-    uint8_t *unit;              /* UNIT bytes */
-    uint64_t off;               /* of the unit in hand */
-    struct bat_table table;     /* open while table.end > 0 */
-    uint64_t asked, data, hole; /* the only data of [asked, hole) is [data, hole) */
+    uint8_t *unit;          /* UNIT bytes */
+    uint64_t off;           /* of the unit in hand */
+    struct bat_table table; /* open while table.end > 0 */
+    uint64_t data, hole;    /* the next data of the file, as last asked for: both only move on */
 };
 
 static bool starts_with(const uint8_t *page, const char *signature, size_t len)
@@ -47,7 +47,7 @@ static enum status found_header(struct scan *s, uint64_t off, const uint8_t *pag
         return STATUS_INTERNAL;
     enum status st = carver_add(s->c, CARVE_HEADER, off, u64_min(HEADER_LEN, s->c->file->size - off),
                                 sizeof(struct carved_header), &item, &description);
-    if (st != STATUS_OK || description == NULL)
+    if (description == NULL)
         return st;
     struct carved_header *found = description;
     *found = (struct carved_header){
@@ -99,7 +99,7 @@ static enum status found_region_table(struct scan *s, uint64_t off)
 
     enum status st = carver_add(c, CARVE_REGION_TABLE, off, u64_min(REGION_TABLE_LEN, c->file->size - off),
                                 sizeof(struct carved_region_table), &item, &description);
-    if (st != STATUS_OK || description == NULL)
+    if (description == NULL)
         return st;
     struct carved_region_table *found = description;
     item->u.region_table = found;
@@ -130,7 +130,7 @@ static enum status found_metadata(struct scan *s, uint64_t off)
 
     enum status st = carver_add(s->c, CARVE_METADATA, off, u64_min(MIB, s->c->file->size - off),
                                 sizeof(struct carved_metadata), &item, &description);
-    if (st != STATUS_OK || description == NULL)
+    if (description == NULL)
         return st;
     item->u.metadata = description;
     item->in_use = used->found && used->off == off;
@@ -244,15 +244,15 @@ static enum status unit_seen(struct scan *s)
     return st;
 }
 
+/* off: inside the file, and never before the last one's unit. */
 static enum status next_data(struct scan *s, uint64_t off, uint64_t *ret_data, uint64_t *ret_end)
 {
     const uint64_t size = s->c->file->size;
-    if (off < s->asked || off >= s->hole) {
-        enum status st = off < size ? source_next_data(s->c->file, off, &s->data, &s->hole) : STATUS_OK;
+    if (off >= s->hole) {
+        enum status st = source_next_data(s->c->file, off, &s->data, &s->hole);
         if (st != STATUS_OK)
             return st;
-        s->asked = off;
-        if (off >= size || s->data >= size) {
+        if (s->data >= size) {
             s->data = size;
             s->hole = UINT64_MAX;
         }
@@ -262,11 +262,10 @@ static enum status next_data(struct scan *s, uint64_t off, uint64_t *ret_data, u
     return STATUS_OK;
 }
 
-/* Reads the data of the unit at s->off and zero-fills the rest; *ret_any: there was some. */
-static enum status load_unit(struct scan *s, bool *ret_any)
+/* Reads the data of the unit at s->off, which has some, and zero-fills the rest. */
+static enum status load_unit(struct scan *s)
 {
     uint64_t size = s->c->file->size, at = s->off, end = u64_min(s->off + UNIT, size), filled = s->off;
-    *ret_any = false;
     while (at < end) {
         uint64_t data, data_end;
         enum status st = next_data(s, at, &data, &data_end);
@@ -281,7 +280,6 @@ static enum status load_unit(struct scan *s, bool *ret_any)
             return st;
         s->c->out->data_bytes += at - data;
         filled = at;
-        *ret_any = true;
     }
     memset(s->unit + (filled - s->off), 0, (size_t)(s->off + UNIT - filled));
     return STATUS_OK;
@@ -296,7 +294,6 @@ static enum status scan_units(struct scan *s)
 
     for (s->off = 0; s->off < size && s->off / MIB < c->units;) {
         uint64_t data, data_end;
-        bool any;
         enum status st = next_data(s, s->off, &data, &data_end);
         if (st != STATUS_OK)
             return st;
@@ -315,8 +312,8 @@ static enum status scan_units(struct scan *s)
             c->options->progress(c->options->progress_ctx, s->off);
             told = s->off / MIB + PROGRESS_UNITS;
         }
-        st = load_unit(s, &any);
-        if (st == STATUS_OK && any)
+        st = load_unit(s);
+        if (st == STATUS_OK)
             st = unit_seen(s);
         if (st != STATUS_OK)
             return st;

@@ -22,41 +22,32 @@ static inline uint64_t bat_slot_number(const struct bat_note *n)
     return n->slot.is_bitmap ? n->slot.chunk : n->slot.block;
 }
 
-static inline bool bat_is_unused(const struct bat_note *n)
-{
-    return (n->facts & BAT_FACT_UNUSED_SLOT) != 0;
-}
-
+/* For rules of other facts than BAT_FACT_UNUSED_SLOT: a slot that describes nothing has no other. */
 static inline bool bat_is_payload(const struct bat_note *n)
 {
-    return !bat_is_unused(n) && !n->slot.is_bitmap;
-}
-
-/* A bitmap slot that readers do consult. */
-static inline bool bat_is_bitmap(const struct subject *s)
-{
-    return !bat_is_unused(s->note) && s->note->slot.is_bitmap && s->view->geometry.differencing;
+    return !n->slot.is_bitmap;
 }
 
 /* A bitmap slot of a fixed or dynamic disk: nobody looks at it. */
 static inline bool bat_is_idle_bitmap(const struct subject *s)
 {
-    return !bat_is_unused(s->note) && s->note->slot.is_bitmap && !s->view->geometry.differencing;
+    return s->note->slot.is_bitmap && !s->view->geometry.differencing;
 }
 
-/* States that make the entry's place count: 6 and 7 for payload, 6 for the bitmaps of a differencing disk. */
+/*
+ * For rules of facts about places: whether the place counts, in states 6 and 7 of payload and for bitmaps of a
+ * differencing disk, which have a place in state 6 alone.
+ */
 static inline bool bat_is_live(const struct subject *s)
 {
-    unsigned state = bat_entry_state(s->note->raw);
-    return (bat_is_payload(s->note) && (state == PAYLOAD_FULLY_PRESENT || state == PAYLOAD_PARTIALLY_PRESENT)) ||
-           (bat_is_bitmap(s) && state == BITMAP_PRESENT);
+    return s->note->slot.is_bitmap ? s->view->geometry.differencing
+                                   : bat_entry_state(s->note->raw) >= PAYLOAD_FULLY_PRESENT;
 }
 
 /* openvmm, by whose rules Hyper-V is judged, counts the last MiB of the file as whole. */
 static inline bool bat_ends_in_last_mib(const struct view *v, uint64_t end)
 {
-    uint64_t size = 0;
-    return u64_align_up(v->src->size, MIB, &size) && end <= size;
+    return u64_div_up(end, MIB) <= u64_div_up(v->src->size, MIB);
 }
 
 static inline void finding_guest_of(struct finding *f, const struct bat_note *n)

@@ -11,10 +11,10 @@
 #include "check/phrases.h"
 #include "check/wording.h"
 
-/* Where no block may lie, so that a place there is wrong by itself. */
+/* Where no block may lie, so that a place there is wrong by itself: behind the header section, as each place is. */
 static bool place_is_wrong(const struct view *v, uint64_t start, uint64_t end)
 {
-    return start < HEADER_SECTION_LEN || (start < v->log_off + v->log_len && v->log_off < end) ||
+    return (start < v->log_off + v->log_len && v->log_off < end) ||
            layout_map_region_at(v->layout, start, end - start) != NULL;
 }
 
@@ -36,7 +36,7 @@ static bool collision_counts(const struct subject *s, enum bat_fact fact)
 static void block_over_log(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
-    if (!bat_is_live(s) || bat_entry_off(n->raw) == 0 || !(n->facts & BAT_FACT_HITS_LOG) || (n->facts & BAT_FACT_WRAPS))
+    if (!bat_is_live(s) || (n->facts & BAT_FACT_WRAPS))
         return;
     struct finding *f =
         fail(p, at_bat_entry(n),
@@ -46,9 +46,8 @@ static void block_over_log(struct probe *p, const struct subject *s)
     finding_actual(p, f, "0x%" PRIx64, n->off);
     finding_guest_of(f, n);
     finding_related(p, f, STRUCTURE_LOG, -1, s->view->log_off);
-    const struct header *h = image_header(s->image);
-    /* Of a sector bitmap that lies there, nobody knows what the log left. */
-    if (h && guid_is_nil(&h->log_guid) && !(n->slot.is_bitmap && s->view->geometry.differencing)) {
+    /* Where a log is there is a header. Of a sector bitmap that lies there, nobody knows what the log left. */
+    if (guid_is_nil(&image_header(s->image)->log_guid) && !n->slot.is_bitmap) {
         finding_repair(f, REPAIR_CONSENT);
         finding_next(
             p, f, "vhdxray repair FILE --consent VHDX-BAT-014 (plan only; makes a new log behind the end of the file)");
@@ -59,7 +58,7 @@ static void block_over_region(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
     const unsigned facts = n->facts & (BAT_FACT_HITS_REGION | BAT_FACT_HITS_LOG | BAT_FACT_WRAPS);
-    if (!bat_is_live(s) || bat_entry_off(n->raw) == 0 || facts != BAT_FACT_HITS_REGION)
+    if (!bat_is_live(s) || facts != BAT_FACT_HITS_REGION)
         return;
     const struct extent *e = bat_note_other(n, BAT_FACT_HITS_REGION);
     struct finding *f =
@@ -74,9 +73,9 @@ static void block_over_region(struct probe *p, const struct subject *s)
     finding_related(p, f, STRUCTURE_REGION_TABLE, (int64_t)e->ref, e->start);
     finding_means(p, f, "guest data of this block and %s cannot both be right",
                   phrase_owner(probe_arena(p), s->view, e));
-    if (s->view->bat_region.found && e->start == s->view->bat_region.off)
+    if (e->start == s->view->bat_region.off)
         finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_7ZIP); /* 7-Zip looks at this region alone */
-    else if (!s->view->metadata_region.found || e->start != s->view->metadata_region.off)
+    else if (e->start != s->view->metadata_region.off)
         finding_is_no_matter_to(f, PEER_HYPERV); /* openvmm keeps no place free for regions it does not know */
 }
 
@@ -84,7 +83,7 @@ static void blocks_share_place(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
     const struct view *v = s->view;
-    if (!bat_is_live(s) || !bat_is_payload(n) || !collision_counts(s, BAT_FACT_SAME_PAYLOAD))
+    if (!collision_counts(s, BAT_FACT_SAME_PAYLOAD))
         return;
     const struct extent *other = bat_note_other(n, BAT_FACT_SAME_PAYLOAD);
     bool known = other->kind == OWNER_PAYLOAD;
@@ -116,7 +115,7 @@ static void blocks_share_place(struct probe *p, const struct subject *s)
 static void blocks_overlap(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
-    if (!bat_is_live(s) || !bat_is_payload(n) || !collision_counts(s, BAT_FACT_PARTIAL_PAYLOAD))
+    if (!collision_counts(s, BAT_FACT_PARTIAL_PAYLOAD))
         return;
     const struct extent *other = bat_note_other(n, BAT_FACT_PARTIAL_PAYLOAD);
     bool known = other->kind == OWNER_PAYLOAD;
@@ -142,12 +141,9 @@ static void blocks_overlap(struct probe *p, const struct subject *s)
 static void bitmap_overlap(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
-    enum bat_fact fact = BAT_FACT_HITS_BITMAP;
-    if (n->slot.is_bitmap && !(n->facts & BAT_FACT_HITS_BITMAP))
-        fact = n->facts & BAT_FACT_SAME_PAYLOAD ? BAT_FACT_SAME_PAYLOAD : BAT_FACT_PARTIAL_PAYLOAD;
-    if (!s->view->geometry.differencing || !bat_is_live(s) || !collision_counts(s, fact))
+    if (!s->view->geometry.differencing || !collision_counts(s, BAT_FACT_HITS_BITMAP))
         return;
-    const struct extent *other = bat_note_other(n, fact);
+    const struct extent *other = bat_note_other(n, BAT_FACT_HITS_BITMAP);
     bool known = other->kind == OWNER_BITMAP || other->kind == OWNER_PAYLOAD;
     struct finding *f = fail(p, at_bat_entry(n), BAT_ENTRY " places its block at 0x%" PRIx64 "-0x%" PRIx64 ", over %s",
                              BAT_ENTRY_ARGS(n), n->off, n->off + n->len,
@@ -189,7 +185,7 @@ static void anchor_taken(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
 
-    if (n->anchor && (n->facts & ANCHOR_FACTS) != 0) {
+    if (n->anchor) {
         anchor_is_wrong(p, s);
         return;
     }
@@ -217,8 +213,8 @@ static void anchor_taken(struct probe *p, const struct subject *s)
 static void bitmap_missing(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
-    /* A bitmap slot that is wrong by itself is reported there: VHDX-BAT-005, -008, -010, SBM-001. */
-    if (!(n->facts & BAT_FACT_NO_BITMAP) || bat_entry_state(n->bitmap_raw) != BITMAP_NOT_PRESENT)
+    /* A PRESENT bitmap at an impossible place is reported there: VHDX-BAT-008, -010, SBM-001. */
+    if (bat_entry_state(n->bitmap_raw) == BITMAP_PRESENT)
         return;
     uint64_t bitmap = bat_index_of_bitmap(&s->view->geometry, n->slot.chunk);
     struct finding *f = fail(p, at_bat_entry(n),
@@ -235,8 +231,6 @@ static void bitmap_missing(struct probe *p, const struct subject *s)
 static void slot_unused(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
-    if (!bat_is_unused(n))
-        return;
     bool harmless = (n->raw & ~BAT_STATE_MASK) == 0;
     struct finding *f = fail_as(p, harmless ? SEVERITY_INFO : SEVERITY_WARNING, at_bat_entry(n),
                                 "BAT entry %" PRIu64 " (file offset 0x%" PRIx64 ") is 0x%" PRIx64
@@ -318,7 +312,7 @@ static const struct rule rules[] = {
     {
         .id = "VHDX-BAT-018",
         .scope = SCOPE_BAT_NOTE,
-        .facts = BAT_FACT_HITS_BITMAP | BAT_FACT_SAME_PAYLOAD | BAT_FACT_PARTIAL_PAYLOAD,
+        .facts = BAT_FACT_HITS_BITMAP,
         .needs = NEED_LAYOUT,
         .severity = SEVERITY_ERROR,
         .stops = PEER_HYPERV | PEER_7ZIP,

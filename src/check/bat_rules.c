@@ -108,7 +108,7 @@ static bool openvmm_refuses_bitmap(const struct view *v, uint64_t raw)
                (!range_in(off, BITMAP_BLOCK_LEN, HOST_OFFSET_MAX) || !bat_ends_in_last_mib(v, off + BITMAP_BLOCK_LEN) ||
                 layout_map_fixed_at(v->layout, off, BITMAP_BLOCK_LEN) != NULL ||
                 layout_map_payload_at(v->layout, off, BITMAP_BLOCK_LEN));
-    return state == PAYLOAD_RESERVED_4 || state == PAYLOAD_RESERVED_5 || v->survey == NULL ||
+    return state == PAYLOAD_RESERVED_4 || state == PAYLOAD_RESERVED_5 ||
            v->survey->states[PAYLOAD_PARTIALLY_PRESENT] > 0;
 }
 
@@ -116,7 +116,7 @@ static void bitmap_state_reserved(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
     unsigned state = bat_entry_state(n->raw);
-    if (bat_is_unused(n) || !n->slot.is_bitmap || state == BITMAP_NOT_PRESENT || state == BITMAP_PRESENT)
+    if (!n->slot.is_bitmap || state == BITMAP_PRESENT)
         return;
     bool harmless = !s->view->geometry.differencing && bat_entry_off(n->raw) == 0;
     const char *expected = s->view->geometry.differencing ? "0 or 6" : "0";
@@ -164,8 +164,6 @@ static void bitmap_without_parent(struct probe *p, const struct subject *s)
 static void reserved_bits(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
-    if (bat_is_unused(n) || bat_entry_reserved(n->raw) == 0)
-        return;
     struct finding *f =
         fail(p, at_bat_entry(n), BAT_ENTRY " has reserved bits set: 0x%" PRIx64 ", expected bits 3-19 to be 0",
              BAT_ENTRY_ARGS(n), bat_entry_reserved(n->raw));
@@ -179,7 +177,7 @@ static void reserved_bits(struct probe *p, const struct subject *s)
 static void offset_zero(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
-    if (!bat_is_live(s) || bat_entry_off(n->raw) != 0)
+    if (!bat_is_live(s))
         return;
     struct finding *f =
         fail(p, at_bat_entry(n),
@@ -199,8 +197,7 @@ static void offset_idle(struct probe *p, const struct subject *s)
     const uint64_t far = (uint64_t)1 << 48; /* FileOffsetMB 2^28 */
     const struct bat_note *n = s->note;
     unsigned state = bat_entry_state(n->raw);
-    if (bat_is_unused(n) || bat_entry_off(n->raw) == 0 ||
-        (state != PAYLOAD_NOT_PRESENT && (state != PAYLOAD_ZERO || n->slot.is_bitmap)))
+    if (state != PAYLOAD_NOT_PRESENT && (state != PAYLOAD_ZERO || n->slot.is_bitmap))
         return;
     struct finding *f = fail(p, at_bat_entry(n),
                              BAT_ENTRY " has state %u and still names the place 0x%" PRIx64 ", expected FileOffsetMB 0",
@@ -215,7 +212,7 @@ static void offset_idle(struct probe *p, const struct subject *s)
 static void offset_wraps(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
-    if (!bat_is_live(s) || !(n->facts & BAT_FACT_WRAPS))
+    if (!bat_is_live(s))
         return;
     struct finding *f =
         fail(p, at_bat_entry(n), BAT_ENTRY " places %" PRIu64 " bytes at 0x%" PRIx64 ": no file can reach that far",
@@ -230,7 +227,7 @@ static void offset_wraps(struct probe *p, const struct subject *s)
 static void block_cut(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
-    if (!bat_is_live(s) || !bat_is_payload(n) || (n->facts & (BAT_FACT_CUT_TAIL | BAT_FACT_WRAPS)) != BAT_FACT_CUT_TAIL)
+    if (!bat_is_live(s) || (n->facts & BAT_FACT_WRAPS))
         return;
     uint64_t end = n->off + n->len;
     struct finding *f = fail(p, at_bat_entry(n),
@@ -249,8 +246,7 @@ static void block_cut(struct probe *p, const struct subject *s)
 static void block_past_end(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
-    if (!bat_is_live(s) || !bat_is_payload(n) ||
-        (n->facts & (BAT_FACT_PAST_EOF | BAT_FACT_WRAPS)) != BAT_FACT_PAST_EOF || bat_entry_off(n->raw) == 0)
+    if (!bat_is_live(s) || !bat_is_payload(n) || (n->facts & BAT_FACT_WRAPS))
         return;
     struct finding *f = fail(p, at_bat_entry(n),
                              BAT_ENTRY " has its block at 0x%" PRIx64 "-0x%" PRIx64 ", the file ends at 0x%" PRIx64

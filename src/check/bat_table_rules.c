@@ -142,7 +142,7 @@ static void interleave_missing(struct probe *p, const struct subject *s)
 static void offset_far(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
-    if (bat_is_idle_bitmap(s) || bat_is_unused(n) || (n->facts & (BAT_FACT_FAR | BAT_FACT_WRAPS)) != BAT_FACT_FAR)
+    if (bat_is_idle_bitmap(s) || (n->facts & BAT_FACT_WRAPS))
         return;
     struct finding *f =
         fail(p, at_bat_entry(n),
@@ -170,7 +170,7 @@ static void histogram(struct probe *p, const struct subject *s)
                                                     : payload_state_name(state));
     }
     if (counted < blocks) /* the BAT ends before them: VHDX-BAT-001 */
-        text_addf(&t, "%s%" PRIu64 " without an entry", t.len > 0 ? ", " : "", blocks - counted);
+        text_addf(&t, ", %" PRIu64 " without an entry", blocks - counted);
     fail(p, at_bat_table(v),
          "%" PRIu64 " payload block%s of %s: %s; %s allocated in %" PRIu64 " %s, %" PRIu64 " out of order", blocks,
          plural(blocks), text_size(probe_arena(p), v->geometry.block_size), text_str(&t),
@@ -229,7 +229,7 @@ struct hole_search {
 
 static void stretch_judge(struct hole_search *h, uint64_t from, uint64_t to)
 {
-    for (uint64_t off = from; off < to && h->status == STATUS_OK && h->questions < LIMIT_HOLE_QUESTIONS;) {
+    for (uint64_t off = from; off < to && h->questions < LIMIT_HOLE_QUESTIONS;) {
         uint64_t data = 0, hole = 0;
         h->status = view_next_data(h->view, off, &data, &hole);
         h->questions++;

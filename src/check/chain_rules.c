@@ -59,12 +59,37 @@ static void add_candidates(struct probe *p, struct text *t, const struct chain_p
         text_add(t, " ...");
 }
 
+/* The last link of the chain. It is as long as LIMIT_CHAIN_DEPTH at most. */
+struct chain_end {
+    const struct chain_parent *link;
+    const struct image *of; /* the image that needs this parent */
+    const char *path;       /* of that image; NULL: it is the one that is checked */
+    uint64_t files;
+};
+
+static struct chain_end last_link(const struct image *img)
+{
+    struct chain_end e = {.link = img->parent, .of = img, .files = 1};
+    while (e.link->image && e.link->image->parent && e.files < LIMIT_CHAIN_DEPTH) {
+        e.path = e.link->path;
+        e.of = e.link->image;
+        e.link = e.of->parent;
+        e.files++;
+    }
+    return e;
+}
+
 static void not_found(struct probe *p, const struct subject *s)
 {
-    const struct chain_parent *link = s->image->parent;
+    struct chain_end end = last_link(s->image);
+    const struct chain_parent *link = end.link;
+    const char *of = end.path ? printable_path(p, end.path) : NULL;
     if (link->state == PARENT_NOT_GIVEN) {
-        struct finding *f = fail_as(p, SEVERITY_INFO, at_locator(s->view),
-                                    "the disk needs a parent, and none was given: it was checked alone");
+        struct finding *f =
+            of ? fail_as(p, SEVERITY_INFO, at_locator(s->view),
+                         "the parent %s needs a parent as well, and none was given: the chain was checked up to it", of)
+               : fail_as(p, SEVERITY_INFO, at_locator(s->view),
+                         "the disk needs a parent, and none was given: it was checked alone");
         finding_means(p, f, "sectors that this file does not hold come from the parent, which was not looked at");
         finding_next(p, f, "vhdxray check --parent PATH FILE, or --search-dir DIR");
         return;
@@ -74,32 +99,20 @@ static void not_found(struct probe *p, const struct subject *s)
     struct text t = text_in(probe_arena(p));
     add_candidates(p, &t, link);
     struct finding *f =
-        fail(p, at_locator(s->view), "the parent was not found in the directories given%s%s%s%s",
+        fail(p, at_locator(s->view), "the parent%s%s was not found in the directories given%s%s%s%s", of ? " of " : "",
+             of ? of : "",
              link->rejected_count > 0 ? "; these files do not fit: " : ": no file has one of the names in the locator",
              text_str(&t), link->message ? "; " : "", link->message ? link->message : "");
-    if (s->view->locator.have_linkage) {
+    const struct locator *l = &end.of->main->locator;
+    if (l->have_linkage) {
         char guid[GUID_TEXT_SIZE];
-        finding_expected(p, f, "a file with DataWriteGuid %s", guid_text(&s->view->locator.linkage, guid));
+        finding_expected(p, f, "a file with DataWriteGuid %s", guid_text(&l->linkage, guid));
     }
-}
-
-/* The last link of the chain. It is as long as LIMIT_CHAIN_DEPTH at most. */
-static const struct chain_parent *last_link(const struct image *img, uint64_t *ret_files)
-{
-    const struct chain_parent *link = img->parent;
-    uint64_t files = 1;
-    while (link->image && link->image->parent && files < LIMIT_CHAIN_DEPTH) {
-        link = link->image->parent;
-        files++;
-    }
-    *ret_files = files;
-    return link;
 }
 
 static bool chain_does_not_end(const struct image *img)
 {
-    uint64_t files = 0;
-    enum parent_state state = last_link(img, &files)->state;
+    enum parent_state state = last_link(img).link->state;
     return state == PARENT_CYCLE || state == PARENT_TOO_DEEP;
 }
 
@@ -107,9 +120,8 @@ static void unsound(struct probe *p, const struct subject *s)
 {
     const struct chain_parent *link = s->image->parent;
     if (link->state == PARENT_UNOPENABLE) {
-        struct finding *f =
-            fail(p, at_locator(s->view), "the parent %s cannot be read: %s", printable_path(p, link->path),
-                 link->message ? printable_path(p, link->message) : "unknown reason");
+        struct finding *f = fail(p, at_locator(s->view), "the parent %s cannot be read: %s",
+                                 printable_path(p, link->path), printable_path(p, link->message));
         finding_actual(p, f, "not readable");
         return;
     }
@@ -128,19 +140,18 @@ static void unsound(struct probe *p, const struct subject *s)
 
 static void cycle(struct probe *p, const struct subject *s)
 {
-    uint64_t files = 0;
-    if (last_link(s->image, &files)->state != PARENT_CYCLE)
+    struct chain_end end = last_link(s->image);
+    if (end.link->state != PARENT_CYCLE)
         return;
     struct finding *f = fail(p, at_locator(s->view),
                              "the chain of parents comes back to a file that is in it already, after %" PRIu64 " %s",
-                             files, files == 1 ? "file" : "files");
+                             end.files, end.files == 1 ? "file" : "files");
     finding_expected(p, f, "a chain that ends with a disk without parent");
 }
 
 static void too_deep(struct probe *p, const struct subject *s)
 {
-    uint64_t files = 0;
-    if (last_link(s->image, &files)->state != PARENT_TOO_DEEP)
+    if (last_link(s->image).link->state != PARENT_TOO_DEEP)
         return;
     struct finding *f = fail(p, at_locator(s->view), "the chain of parents has more than %d files", LIMIT_CHAIN_DEPTH);
     finding_expected(p, f, "at most %d files", LIMIT_CHAIN_DEPTH);
@@ -258,8 +269,7 @@ static void parent_dirty(struct probe *p, const struct subject *s)
 static void block_size_differs(struct probe *p, const struct subject *s)
 {
     const struct metadata *child = &s->view->metadata, *parent = parent_metadata(s);
-    if (!child->have_file_parameters || !parent->have_file_parameters ||
-        child->file_parameters.block_size == parent->file_parameters.block_size)
+    if (!parent->have_file_parameters || child->file_parameters.block_size == parent->file_parameters.block_size)
         return;
     struct finding *f =
         fail(p, at_item(s->view, KNOWN_ITEM_FILE_PARAMETERS),
@@ -323,7 +333,7 @@ static bool items_equal(struct probe *p, struct view *a, const struct metadata_e
 static void disk_items_differ(struct probe *p, const struct subject *s)
 {
     struct view *child = s->view, *parent = s->image->parent->image->main;
-    if (child->metadata.absence != ABSENT_NOT || parent->metadata.absence != ABSENT_NOT)
+    if (parent->metadata.absence != ABSENT_NOT)
         return;
     uint64_t budget = LIMIT_RESIDUE_SCAN;
     for (uint32_t i = 0; i < child->metadata.table.usable_count; i++) {

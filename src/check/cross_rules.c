@@ -128,8 +128,6 @@ struct leaks {
 static bool note_leak(void *ctx, struct free_range r)
 {
     struct leaks *l = ctx;
-    if (r.off >= l->end)
-        return false;
     if (r.len < l->view->geometry.block_size)
         return true;
     l->behind_payload = l->behind_payload || layout_map_payload_at(l->view->layout, 0, r.off);
@@ -183,7 +181,7 @@ static void fingerprint(struct probe *p, const struct subject *s)
     for (unsigned i = 0; i < who.because_count; i++)
         text_addf(&t, "%s%s", i > 0 ? ", " : "", who.because[i]);
     struct place whole = at_place(STRUCTURE_FILE, -1, 0, s->image->file_size);
-    if (who.contradicted && who.because_count > 0) {
+    if (who.contradicted) {
         struct finding *f =
             fail(p, whole, "%s %s, but %s %s against it",
                  strcmp(who.because[0], "creator") == 0 ? "the creator names" : "the file looks made by", who.name,

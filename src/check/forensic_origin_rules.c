@@ -89,7 +89,7 @@ static void guid_families(struct probe *p, const struct subject *s)
 static void civil_date(int64_t days, int64_t *year, unsigned *month, unsigned *day)
 {
     days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t era = days / 146097;
     unsigned doe = (unsigned)(days - era * 146097);
     unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
     unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);

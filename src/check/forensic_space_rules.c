@@ -88,7 +88,7 @@ struct anchors {
 /* Old content can only be where the file goes on and no structure came to lie since: VHDX-BAT-019. */
 static bool anchor_may_hold(const struct view *v, uint64_t off)
 {
-    return off < v->src->size && (!v->layout || !layout_map_fixed_at(v->layout, off, v->geometry.block_size));
+    return off < v->src->size && !layout_map_fixed_at(v->layout, off, v->geometry.block_size);
 }
 
 static enum status find_anchors(struct view *v, struct anchors *a)
@@ -151,8 +151,6 @@ struct grid {
 static bool count_cells(void *ctx, struct free_range r)
 {
     struct grid *g = ctx;
-    if (r.off >= g->end)
-        return false;
     if (!layout_map_payload_at(g->view->layout, 0, r.off))
         return true;
     uint64_t lead = (g->phase + g->block_size - r.off % g->block_size) % g->block_size;
@@ -247,7 +245,7 @@ static void describe_area(struct probe *p, struct view *v, struct text *t, const
     uint64_t len = u64_min(SAMPLE_MAX, a->off + a->len - r->first_off);
     enum status st = view_sample(v, r->first_off, bytes, (size_t)len, &got);
     probe_status(p, st);
-    if (st != STATUS_OK || got == 0)
+    if (st != STATUS_OK)
         return;
     got = span_end_nonzero(span_of(bytes, got)); /* the zeros behind it say nothing of what was put there */
     if (got >= ENTROPY_MIN) {

@@ -39,6 +39,16 @@ static inline struct place at_descriptor(const struct image *img, uint64_t entry
     return at_place(STRUCTURE_LOG, (int64_t)(off / LOG_SECTOR_LEN), img->log.off + off, LOG_DESCRIPTOR_LEN);
 }
 
+/* As at_descriptor(), for data sector i. */
+static inline struct place at_data_sector(const struct image *img, uint64_t entry, uint32_t i)
+{
+    const struct log_entry *e = &img->log.entries[entry];
+    uint64_t ring_len = img->log.len - img->log.len % LOG_SECTOR_LEN;
+    uint64_t sector = log_descriptor_sectors(e->descriptor_count) + i;
+    uint64_t off = (e->ring_off + sector * LOG_SECTOR_LEN) % ring_len;
+    return at_place(STRUCTURE_LOG, (int64_t)(off / LOG_SECTOR_LEN), img->log.off + off, LOG_SECTOR_LEN);
+}
+
 /* The whole ring. */
 static inline struct place at_log(const struct image *img)
 {

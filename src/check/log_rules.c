@@ -8,6 +8,7 @@
  * (VHDX-LOG-003, -015, -017 to -020). Entries that count for nothing, however broken, are information.
  */
 #include "base/checked.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "check/log_entry.h"
 
@@ -68,8 +69,7 @@ static void truncated_since(struct probe *p, const struct subject *s)
     const struct replay *r = &img->replay;
     for (uint64_t i = 0; i < r->fault_count; i++) {
         const struct replay_fault *x = &r->faults[i];
-        /* An absurd size is no truncation: VHDX-LOG-015. */
-        if (x->kind != REPLAY_FAULT_TRUNCATED || r->fault_totals[REPLAY_FAULT_SIZE_ABSURD] > 0)
+        if (x->kind != REPLAY_FAULT_TRUNCATED || x->off > LIMIT_REPLAYED_SIZE) /* absurd is not cut: VHDX-LOG-015 */
             continue;
         const struct log_entry *e = &img->log.entries[x->entry];
         struct finding *f = fail(p, at_scanned_entry(img, x->entry, LOG_FIELD_FLUSHED, 8),
@@ -186,7 +186,7 @@ static void data_sector_wrong(struct probe *p, const struct subject *s)
     const struct log_entry *e = s->log;
     if (e->defect != LOG_DEFECT_DATA_SECTOR)
         return;
-    struct finding *f = fail(p, at_log_entry(s, 0, e->len),
+    struct finding *f = fail(p, at_data_sector(s->image, s->log_index, e->defect_item),
                              "data sector %" PRIu32 " of " LOG_ENTRY " has another signature or sequence number",
                              e->defect_item, LOG_ENTRY_ARGS(e));
     finding_expected(p, f, "`data` with sequence number %" PRIu64 " at both ends", e->sequence_number);

@@ -160,18 +160,20 @@ static void region_not_oversized(struct probe *p, const struct subject *s)
 static void disk_size_covers_bat(struct probe *p, const struct subject *s)
 {
     const struct view *v = s->view;
+    const struct geometry *g = &v->geometry;
     uint64_t live = v->survey->unused_live;
     if (live == 0)
         return;
+    /* In a child the last block is followed by slots of no block, and then by the last bitmap slot. */
+    uint64_t end = bat_index_of_block(g, g->payload_blocks - 1) + 1;
     struct finding *f = fail(p, at_metadata_value(v, KNOWN_ITEM_VIRTUAL_DISK_SIZE, 0, 8),
-                             "the virtual disk size, %s, ends the BAT at entry %" PRIu64 ", but %" PRIu64
+                             "the virtual disk size, %s, ends the %s at entry %" PRIu64 ", but %" PRIu64
                              " %s behind it in use (state 6 or 7 with an offset)",
-                             shown_bytes(p, v->geometry.virtual_size), v->geometry.entries, live,
+                             shown_bytes(p, g->virtual_size), g->differencing ? "blocks of the BAT" : "BAT", end, live,
                              live == 1 ? "entry is" : "entries are");
     finding_expected(p, f, "no such entries");
     finding_actual(p, f, "%" PRIu64, live);
-    finding_related(p, f, STRUCTURE_BAT, (int64_t)v->geometry.entries,
-                    v->bat.off + v->geometry.entries * BAT_ENTRY_LEN);
+    finding_related(p, f, STRUCTURE_BAT, (int64_t)end, v->bat.off + end * BAT_ENTRY_LEN);
 }
 
 static void user_items_listed(struct probe *p, const struct subject *s)

@@ -134,8 +134,7 @@ struct arena *probe_arena(struct probe *p)
 
 uint64_t probe_count(const struct probe *p, const char *rule_id)
 {
-    const struct rule *r = rule_find(rule_id);
-    return r ? p->pass->rules[rule_index(r)].count : 0;
+    return p->pass->rules[rule_index(rule_find(rule_id))].count;
 }
 
 void probe_limit(struct probe *p, const char *name, const char *message)
@@ -153,7 +152,7 @@ void probe_status(struct probe *p, enum status st)
 {
     if (st == STATUS_OK)
         return;
-    if (st == STATUS_IO || st == STATUS_RANGE || st == STATUS_NOT_FOUND)
+    if (st == STATUS_IO)
         p->result->io_error = true;
     else if (arena_status(p->arena) == STATUS_OK)
         probe_limit(p, "time", "the time allowed was used up before everything was looked at");

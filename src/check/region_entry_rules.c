@@ -231,11 +231,13 @@ static void region_inside_file(struct probe *p, const struct subject *s)
         finding_is_no_matter_to(f, PEER_HYPERV);
     if (wraps) {
         finding_actual(p, f, "0x%" PRIx64 " + 0x%" PRIx32, r->off, r->len);
+        finding_repair(f, REPAIR_NONE);
         return;
     }
     finding_actual(p, f, "0x%" PRIx64, r->off + r->len);
-    if (tail_is_unused(s->view, r)) {
-        finding_repair(f, REPAIR_CONSENT);
+    if (!tail_is_unused(s->view, r)) {
+        finding_repair(f, REPAIR_NONE);
+    } else {
         finding_next(p, f, "vhdxray repair FILE --consent VHDX-RGN-011 (plan only; makes the file longer with zeros)");
     }
     if (region_kind(r) == KNOWN_GUID_NONE)
@@ -488,6 +490,7 @@ static const struct rule rules[] = {
         .id = "VHDX-RGN-011",
         .scope = SCOPE_REGION_ENTRY,
         .severity = SEVERITY_ERROR,
+        .repair = REPAIR_CONSENT,
         .stops = PEER_HYPERV,
         .spec = "2.2.3.2",
         .title = "region is not wholly inside the file",

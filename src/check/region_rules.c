@@ -93,18 +93,35 @@ static void table_reserved_is_zero(struct probe *p, const struct subject *s)
 
 /* ---- VHDX-RGN-005, -006: two valid copies that differ ---- */
 
+/* Behind signature and checksum, which tell nothing by themselves. What one front has more is compared with zeros. */
+static uint32_t bytes_that_differ(struct span a, struct span b, uint32_t *ret_first)
+{
+    enum { FROM = 8, WORD = sizeof(uint64_t) };
+    struct span longer = a.len > b.len ? a : b;
+    size_t both = a.len < b.len ? a.len : b.len, i = FROM, count = 0;
+    *ret_first = 0;
+    for (; i < both; i++) {
+        while (both - i > WORD && le64(a.ptr + i) == le64(b.ptr + i))
+            i += WORD;
+        if (a.ptr[i] != b.ptr[i] && count++ == 0)
+            *ret_first = (uint32_t)i;
+    }
+    if (i < longer.len) {
+        if (count == 0)
+            *ret_first = (uint32_t)span_find_nonzero(longer, i);
+        count += span_count_nonzero(longer, i);
+    }
+    return (uint32_t)count;
+}
+
 static void copies_equal(struct probe *p, const struct subject *s)
 {
     const struct view *v = s->view;
     if (!region_copies_valid(v) || !region_copies_agree(v))
         return;
     struct span a = v->regions[0].table.front, b = v->regions[1].table.front;
-    uint32_t count = 0, first = 0;
-    if (a.len == b.len && memcmp(a.ptr + 8, b.ptr + 8, a.len - 8) == 0)
-        return;
-    for (uint32_t i = 8; i < a.len || i < b.len; i++) /* signature and checksum tell nothing by themselves */
-        if (span_byte_or_zero(a, i) != span_byte_or_zero(b, i) && count++ == 0)
-            first = i;
+    uint32_t first;
+    uint32_t count = bytes_that_differ(a, b, &first);
     if (count == 0)
         return;
     struct finding *f = fail(p, at_region_copy(0, first, REGION_TABLE_LEN - first),

@@ -112,9 +112,9 @@ const struct rule *rule_find(const char *id)
 
 uint32_t rule_index(const struct rule *r)
 {
-    uint32_t n = rule_count();
-    for (size_t g = 0; g < GROUP_COUNT; g++)
-        if (r >= groups[g]->rules && r < groups[g]->rules + groups[g]->count)
-            return all.first[g] + (uint32_t)(r - groups[g]->rules);
-    return n;
+    size_t g = 0;
+    (void)rule_set();
+    while (r < groups[g]->rules || r >= groups[g]->rules + groups[g]->count) /* it is of one of them */
+        g++;
+    return all.first[g] + (uint32_t)(r - groups[g]->rules);
 }

@@ -9,6 +9,7 @@
  */
 #include "check/run.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,9 +178,9 @@ static struct obstacles look_at_needs(const struct image *img, const struct view
     return all;
 }
 
-static struct obstacle rule_obstacle(const struct rule *r, const struct obstacles *all, const struct view *v, bool deep)
+/* What stands in the way of rules that need all of this. */
+static struct obstacle needs_obstacle(unsigned needs, const struct obstacles *all, bool deep)
 {
-    unsigned needs = r->needs | scope_needs(r->scope);
     struct obstacle first = CLEAR;
     if (needs & NEED_DEEP && !deep)
         return because("the content is looked at with --deep only");
@@ -190,8 +191,6 @@ static struct obstacle rule_obstacle(const struct rule *r, const struct obstacle
         if (o.skip)
             first = o;
     }
-    if (!first.skip && r->scope == SCOPE_CHAIN && v->type == DISK_UNKNOWN)
-        return because("the type of the disk is unknown");
     return first;
 }
 
@@ -208,38 +207,65 @@ struct driver {
     struct enabled_rule {
         const struct rule *rule;
         uint32_t number;
-        unsigned facts;
     } * enabled;
     uint32_t first[SCOPE_COUNT + 1];
+    /* By fact of a BAT entry: rules to call, as bits counted from the first one of that scope. */
+    uint64_t of_fact[8 * sizeof(unsigned)];
 };
 
-/* Which rules can run over view v; notes the reasons of the others in the pass. */
+/* A hostile BAT has millions of notable entries, each with few facts, so most rules have nothing to say about it. */
+static void sort_by_fact(struct driver *d)
+{
+    uint32_t first = d->first[SCOPE_BAT_NOTE], end = d->first[SCOPE_BAT_NOTE + 1];
+    assert(end - first <= 64);
+    memset(d->of_fact, 0, sizeof(d->of_fact));
+    for (uint32_t i = first; i < end; i++)
+        for (unsigned facts = d->enabled[i].rule->facts; facts; facts &= facts - 1)
+            d->of_fact[__builtin_ctz(facts)] |= (uint64_t)1 << (i - first);
+}
+
+/* Which rules can run over view v; notes the reasons of the others in the pass. Neighbours mostly need the same. */
 static void enable_rules(struct driver *d, const struct view *v)
 {
     const struct obstacles obstacles = look_at_needs(d->img, v);
-    uint32_t n = 0;
+    const struct rule_set all = *d->rules;
+    const bool deep = d->options->deep, unknown = v->type == DISK_UNKNOWN;
+    struct rule_result *results = d->probe.pass->rules;
+    struct enabled_rule *next = d->enabled;
+    struct obstacle o = CLEAR;
+    unsigned needs_of_scope = 0, looked_at = 0;
     int scope = 0;
-    for (uint32_t i = 0; i < d->rules->count; i++) {
-        uint32_t number = d->rules->by_scope[i];
-        const struct rule *rule = d->rules->rules[number];
-        while (scope <= (int)rule->scope)
-            d->first[scope++] = n;
-        struct obstacle o = rule_obstacle(rule, &obstacles, v, d->options->deep);
-        if (!o.skip)
-            d->enabled[n++] = (struct enabled_rule){.rule = rule, .number = number, .facts = rule->facts};
-        if (o.reason)
-            d->probe.pass->rules[number] = (struct rule_result){.outcome = RULE_NOT_EVALUATED, .reason = o.reason};
+    for (uint32_t i = 0; i < all.count; i++) {
+        uint32_t number = all.by_scope[i];
+        const struct rule *rule = all.rules[number];
+        while (scope <= (int)rule->scope) {
+            needs_of_scope = scope_needs((enum scope)scope);
+            d->first[scope++] = (uint32_t)(next - d->enabled);
+        }
+        unsigned needs = rule->needs | needs_of_scope;
+        if (needs != looked_at)
+            o = needs_obstacle(needs, &obstacles, deep);
+        looked_at = needs;
+        struct obstacle own = o;
+        if (!own.skip && unknown && rule->scope == SCOPE_CHAIN)
+            own = because("the type of the disk is unknown");
+        if (!own.skip)
+            *next++ = (struct enabled_rule){.rule = rule, .number = number};
+        else if (own.reason)
+            results[number] = (struct rule_result){.outcome = RULE_NOT_EVALUATED, .reason = own.reason};
     }
     while (scope <= SCOPE_COUNT)
-        d->first[scope++] = n;
+        d->first[scope++] = (uint32_t)(next - d->enabled);
+    sort_by_fact(d);
 }
 
 static void call_rules(struct driver *d, enum scope scope, const struct subject *s)
 {
-    for (uint32_t i = d->first[scope]; i < d->first[scope + 1]; i++) {
-        d->probe.rule_number = d->enabled[i].number;
-        d->probe.rule = d->enabled[i].rule;
-        d->probe.rule->check(&d->probe, s);
+    const struct enabled_rule *end = d->enabled + d->first[scope + 1];
+    for (const struct enabled_rule *e = d->enabled + d->first[scope]; e < end; e++) {
+        d->probe.rule_number = e->number;
+        d->probe.rule = e->rule;
+        e->rule->check(&d->probe, s);
     }
 }
 
@@ -307,18 +333,20 @@ struct visit {
     struct subject s;
 };
 
-/* A hostile BAT has millions of notable entries, each with few facts, so most rules have nothing to say about it. */
 static bool visit_note(void *ctx, const struct bat_note *n)
 {
     struct visit *v = ctx;
     struct driver *d = v->d;
+    const struct enabled_rule *enabled = d->enabled + d->first[SCOPE_BAT_NOTE];
+    uint64_t called = 0;
     v->s.note = n;
-    for (uint32_t i = d->first[SCOPE_BAT_NOTE]; i < d->first[SCOPE_BAT_NOTE + 1]; i++) {
-        if ((d->enabled[i].facts & n->facts) == 0)
-            continue;
-        d->probe.rule_number = d->enabled[i].number;
-        d->probe.rule = d->enabled[i].rule;
-        d->probe.rule->check(&d->probe, &v->s);
+    for (unsigned facts = n->facts; facts; facts &= facts - 1)
+        called |= d->of_fact[__builtin_ctz(facts)];
+    for (; called; called &= called - 1) {
+        const struct enabled_rule *e = &enabled[__builtin_ctzll(called)];
+        d->probe.rule_number = e->number;
+        d->probe.rule = e->rule;
+        e->rule->check(&d->probe, &v->s);
     }
     return true;
 }

@@ -102,10 +102,10 @@ unsigned entropy_tenths(const uint8_t *bytes, size_t len)
         return 0;
     for (size_t i = 0; i < len; i++)
         counts[bytes[i]]++;
-    /* H = log2(n) - sum(c * log2(c)) / n */
+    /* H = log2(n) - sum(c * log2(c)) / n. Most values that there are are there once, which adds nothing. */
     uint64_t sum = 0;
     for (unsigned i = 0; i < 256; i++)
-        if (counts[i] > 0)
+        if (counts[i] > 1)
             sum += counts[i] * log2_1024(counts[i]);
     uint64_t h = log2_1024((uint32_t)len) - sum / len;
     return (unsigned)((h * 10 + 512) / 1024);

@@ -179,7 +179,7 @@ static int judge(const struct job *j)
         message("%s: could not be read everywhere: the result is not complete", j->session.path);
         code = EXIT_IMPOSSIBLE;
     }
-    if (c->stopped == STATUS_LIMIT || c->stopped == STATUS_NO_MEMORY) {
+    if (c->stopped != STATUS_OK && c->stopped != STATUS_IO) {
         message("%s: %s: the result is not complete", j->session.path, session_status_text(j->run, c->stopped));
         code = exit_worst(code, exit_of_status(c->stopped));
     } else if (c->limited) {

@@ -418,7 +418,7 @@ static bool set_option(const struct option *spec, const char *value, struct opti
     case OPT_MAX_FINDINGS:
         return set_number(value, 1, &o->max_findings);
     case OPT_MAX_MEMORY:
-        return set_number(value, (uint64_t)1 << 20, &o->max_memory);
+        return set_number(value, 1, &o->max_memory);
     case OPT_TIMEOUT:
         return set_number(value, 1, &o->timeout) && o->timeout <= UINT32_MAX;
     case OPT_NO_REPLAY:

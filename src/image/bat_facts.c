@@ -107,8 +107,7 @@ void bat_note_fill(const struct view *v, uint64_t index, struct bat_slot slot, u
     ret->len = ret->missing = ret->guest_off = ret->guest_len = ret->bitmap_raw = 0;
     if (index >= g->entries || (!slot.is_bitmap && slot.block >= g->payload_blocks)) {
         ret->off = 0;
-        if (raw != 0)
-            ret->facts = BAT_FACT_UNUSED_SLOT;
+        ret->facts = BAT_FACT_UNUSED_SLOT;
         return;
     }
     if (bat_entry_reserved(raw))

@@ -6,7 +6,7 @@
 #include "image/bat_walk.h"
 
 /*
- * Fills a note for entry `index` that says `raw`: facts, claimed range and what it hits among fixed structures.
+ * Fills a note for entry `index` that says `raw` (not 0): facts, claimed range and what it hits among fixed structures.
  * bitmap_usable: for state 7 of a differencing file, the chunk's bitmap can be read (bat_bitmap_usable()).
  * `other`, and of `others` those whose fact does not hold, stay as they are.
  */

@@ -86,7 +86,7 @@ unsigned bat_guess_score(const struct bat_guess *g)
     if (g->set == 0)
         return 0;
     if (distinct == 0)
-        return g->odd == 0 && g->live == 0 ? 20 : 0;
+        return g->odd == 0 ? 20 : 0; /* no place at all */
     score = distinct >= 16 ? 90 : distinct >= 4 ? 70 : distinct >= 2 ? 50 : 40;
     if (distinct >= 3 && bat_guess_step(g) >= 2 * BLOCK_SIZE_MIN)
         score += 10;

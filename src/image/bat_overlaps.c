@@ -101,7 +101,7 @@ static enum status claim_stream_next(struct claim_stream *s, uint64_t from_unit,
 static bool claim_is_notable(const struct view *v, const struct claim_stream *s, const struct claim *c)
 {
     uint64_t at = bat_index_of_bitmap(&v->geometry, c->slot.chunk);
-    bool inside = at >= s->window.first && at - s->window.first < s->window.count;
+    bool inside = at - s->window.first < s->window.count; /* it follows its blocks */
     struct bat_note n;
     bat_note_fill(v, c->index, c->slot, c->raw,
                   inside && bat_bitmap_usable(v, bat_window_entry(&s->window, at - s->window.first)), &n);

@@ -67,7 +67,7 @@ static bool visit_window(struct view *v, const struct bat_window *w, bool (*fn)(
         uint64_t raw = bat_window_entry(w, i), index = w->first + i;
         const struct bat_slot slot = bat_slot_of_index(g, index);
         uint64_t at = bat_index_of_bitmap(g, slot.chunk);
-        bool inside = at >= w->first && at - w->first < w->count;
+        bool inside = at - w->first < w->count; /* it follows its blocks */
         forget_others(&n);
         bat_note_fill(v, index, slot, raw, inside && bat_bitmap_usable(v, bat_window_entry(w, at - w->first)), &n);
         if (n.facts & BAT_FACT_NO_BITMAP && inside)
@@ -251,28 +251,42 @@ static bool compare_stretch(const struct compare_side sides[2], uint64_t first, 
     return true;
 }
 
+/* The first entry from pos on that a window of this side has; UINT64_MAX: none. */
+static enum status side_advance(struct compare_side *side, uint64_t pos, uint64_t *ret_first)
+{
+    struct bat_window *w = &side->window;
+    if (w->first + w->count <= pos) {
+        enum status st = bat_stream_next(&side->stream, w);
+        if (st != STATUS_OK)
+            return st;
+    }
+    *ret_first = w->count > 0 ? u64_max(w->first, pos) : UINT64_MAX;
+    return STATUS_OK;
+}
+
+/* Where the side's window that has entry `first`, or the room in front of it, ends. */
+static uint64_t side_end(const struct compare_side *side, uint64_t first)
+{
+    const struct bat_window *w = &side->window;
+    if (w->count == 0)
+        return UINT64_MAX;
+    return w->first > first ? w->first : w->first + w->count;
+}
+
 /* Windows of the two sides need not begin or end alike: stretches end where any of them does. */
 static enum status compare_sides(struct compare_side sides[2], bool (*fn)(void *ctx, struct bat_change c), void *ctx)
 {
     for (uint64_t pos = 0;;) {
-        uint64_t first = UINT64_MAX, end = UINT64_MAX;
-        for (unsigned i = 0; i < 2; i++) {
-            struct compare_side *side = &sides[i];
-            if (side->window.first + side->window.count <= pos) {
-                enum status st = bat_stream_next(&side->stream, &side->window);
-                if (st != STATUS_OK)
-                    return st;
-            }
-            if (side->window.count > 0)
-                first = u64_min(first, u64_max(side->window.first, pos));
-        }
+        uint64_t first, other;
+        enum status st = side_advance(&sides[0], pos, &first);
+        if (st == STATUS_OK)
+            st = side_advance(&sides[1], pos, &other);
+        if (st != STATUS_OK)
+            return st;
+        first = u64_min(first, other);
         if (first == UINT64_MAX)
             return STATUS_OK;
-        for (unsigned i = 0; i < 2; i++) {
-            const struct bat_window *w = &sides[i].window;
-            if (w->count > 0)
-                end = u64_min(end, w->first > first ? w->first : w->first + w->count);
-        }
+        uint64_t end = u64_min(side_end(&sides[0], first), side_end(&sides[1], first));
         if (!compare_stretch(sides, first, end, fn, ctx))
             return STATUS_OK;
         pos = end;

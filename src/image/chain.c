@@ -91,7 +91,7 @@ static void compare_linkage(const struct image *child, struct chain_parent *link
 
 static bool in_chain(const struct image *root, const struct file_info *info)
 {
-    for (const struct image *i = root; i != NULL; i = i->parent != NULL ? i->parent->image : NULL) {
+    for (const struct image *i = root; i != NULL; i = i->parent->image) { /* the last one's parent is looked for */
         if (i->host.known && i->host.info.device == info->device && i->host.info.inode == info->inode)
             return true;
     }
@@ -106,10 +106,8 @@ static enum status take_opened(const struct chain_options *o, const char *name, 
 {
     uint32_t i = 0;
 
-    while (i < o->parent_count && o->parents[i] != name)
+    while (o->parents[i] != name)
         i++;
-    if (i == o->parent_count)
-        return STATUS_INTERNAL;
     const struct chain_opened *f = &o->opened[i];
     if (f->status != STATUS_OK) {
         (void)snprintf(message, MESSAGE_SIZE, "%s", f->message != NULL ? f->message : status_text(f->status));

@@ -71,14 +71,13 @@ static enum file_use use_of(const struct view *v, const struct extent *e)
             return FILE_USE_BAT;
         if (v->metadata_region.found && e->ref == v->metadata_region.entry)
             return FILE_USE_METADATA;
-        return FILE_USE_REGION;
-    case OWNER_PAYLOAD:
-        return FILE_USE_PAYLOAD;
+        break;
+    case OWNER_PAYLOAD: /* none of these is a fixed structure */
     case OWNER_ANCHOR:
     case OWNER_NONE:
         break;
     }
-    return FILE_USE_ANCHOR;
+    return FILE_USE_REGION;
 }
 
 /* They are sorted by start: one that begins before the end of another shares bytes with it. */
@@ -190,6 +189,7 @@ struct notes {
     const struct geometry *geometry;
 };
 
+/* Slots without a block of the disk are nobody's fault. */
 static void mark_fault(struct notes *n, uint64_t index)
 {
     struct bat_slot slot = bat_slot_of_index(n->geometry, index);
@@ -222,8 +222,6 @@ static bool is_fault(const struct notes *n, const struct bat_note *note)
 {
     unsigned state = bat_entry_state(note->raw);
 
-    if (note->slot.is_bitmap || note->facts & BAT_FACT_UNUSED_SLOT)
-        return false;
     if (state == PAYLOAD_RESERVED_4 || (state == PAYLOAD_PARTIALLY_PRESENT && !n->geometry->differencing))
         return true;
     return state >= PAYLOAD_FULLY_PRESENT && note->facts & FAULT_FACTS;
@@ -257,7 +255,7 @@ static enum status mark_data(struct disk_bins *d, struct view *v)
         } else if (st != STATUS_OK) {
             return st;
         }
-        if (data >= d->file_size || hole <= data)
+        if (data >= d->file_size)
             break;
         each_bin(d, data, hole - data, mark_stored, 0);
         off = ((hole - 1) / d->unit + 1) * d->unit;
@@ -298,7 +296,7 @@ static enum status make_guest(struct arena *a, struct view *v, uint32_t max_bins
             d->guest[i].fault = true;
     }
     enum status st = add_blocks(d, v);
-    if (st == STATUS_OK && v->survey->notable > 0)
+    if (st == STATUS_OK)
         st = bat_visit_notable(v, add_note, &notes);
     return st;
 }
@@ -315,7 +313,7 @@ enum status disk_bins_make(struct arena *a, struct view *v, uint32_t max_bins, s
         return arena_status(a);
     if (v->layout)
         add_fixed(&d, v);
-    if (v->survey && v->bat.absence == ABSENT_NOT && v->geometry_absence == ABSENT_NOT)
+    if (v->survey)
         st = make_guest(a, v, max_bins, &d);
     if (st == STATUS_OK)
         st = mark_data(&d, v);

@@ -84,12 +84,12 @@ enum status guest_bat_zeros(struct guest_layer *l, uint64_t index, uint64_t limi
     *ret_end = w->first + stop / BAT_ENTRY_LEN;
     if (stop < len || end >= limit)
         return STATUS_OK;
-    if (l->zero_first != end || l->zero_end <= end) {
+    if (l->zero_first != end) {
         enum status st = look_behind(l);
         if (st != STATUS_OK)
             return st;
     }
-    if (l->zero_first == end && l->zero_end > end)
+    if (l->zero_first == end)
         *ret_end = u64_min(l->zero_end, limit);
     return STATUS_OK;
 }

@@ -8,6 +8,7 @@
  */
 #include "image/layout_map.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/checked.h"
@@ -131,6 +132,7 @@ uint64_t layout_map_fixed_count(const struct layout_map *m)
 
 const struct extent *layout_map_fixed(const struct layout_map *m, uint64_t i)
 {
+    assert(i < m->fixed.count);
     return &m->fixed.items[i];
 }
 

@@ -31,8 +31,7 @@ enum status lost_view(struct arena *a, struct source *file, const struct lost_pl
 
     if (table == NULL)
         return arena_status(a);
-    if (!region_table_encode(entries, p->bat_len > 0 ? 2 : 1, table))
-        return STATUS_INTERNAL;
+    (void)region_table_encode(entries, p->bat_len > 0 ? 2 : 1, table); /* two fit */
     enum status st = stage_open(file, STAGE_ROOM, &stage);
     if (st == STATUS_OK)
         st = store_write(stage, REGION_TABLE_OFF[0], table, REGION_TABLE_LEN);
@@ -40,9 +39,9 @@ enum status lost_view(struct arena *a, struct source *file, const struct lost_pl
     if (st == STATUS_OK)
         st = view_build(a, stage->source, VIEW_STORED, p->log_off, p->log_len, &v);
     arena_release(a, table);
-    if (v == NULL) {
+    if (st != STATUS_OK) {
         store_close(stage);
-        return st != STATUS_OK ? st : STATUS_INTERNAL;
+        return st;
     }
     *ret = v;
     *ret_stage = stage;
@@ -112,14 +111,14 @@ static enum status metadata_judge(struct arena *a, struct source *file, uint64_t
     struct lost_metadata found = {.off = off};
     enum status st = STATUS_OK;
 
-    for (bool again = true; again && st == STATUS_OK;) {
+    for (bool again = true; again;) {
         struct store *stage = NULL;
         struct view *v = NULL;
         st = lost_view(a, file, &p, &stage, &v);
-        if (st != STATUS_OK || v == NULL)
+        if (v == NULL)
             break;
         uint64_t len = lost_metadata_len(&v->metadata);
-        again = len > p.metadata_len && len <= UINT32_MAX && range_in(off, len, file->size);
+        again = len > p.metadata_len && range_in(off, len, file->size);
         found.len = p.metadata_len;
         found.has_geometry = v->metadata.absence == ABSENT_NOT && v->geometry_absence == ABSENT_NOT;
         found.geometry = v->geometry;
@@ -261,15 +260,16 @@ enum status lost_find_bats(struct arena *a, struct source *file, struct lost_bat
 
 /* ---- pairs ---- */
 
+/* len: not 0. */
 static bool ranges_meet(uint64_t off, uint64_t len, uint64_t other_off, uint64_t other_len)
 {
-    return len > 0 && other_len > 0 && off < other_off + other_len && other_off < off + len;
+    return other_len > 0 && off < other_off + other_len && other_off < off + len;
 }
 
 /* Where blocks that the table names could lie at all, before anybody walks it. */
 static bool place_is_possible(const struct source *file, const struct lost_place *p)
 {
-    return p->bat_len > 0 && p->bat_len <= UINT32_MAX && range_in(p->bat_off, p->bat_len, file->size) &&
+    return range_in(p->bat_off, p->bat_len, file->size) &&
            !ranges_meet(p->bat_off, p->bat_len, p->metadata_off, p->metadata_len) &&
            !ranges_meet(p->bat_off, p->bat_len, p->log_off, p->log_len);
 }

@@ -83,11 +83,9 @@ static unsigned region_table_order(const struct view *v)
 /* QEMU leaves the Required bit of both regions out. */
 static unsigned required_flags(const struct view *v)
 {
-    if (v->used_table < 0 || !v->bat_region.found || !v->metadata_region.found)
+    if (!v->bat_region.found || !v->metadata_region.found)
         return FAMILY_ALL;
     const struct region_copy *table = &v->regions[v->used_table];
-    if (table->entries == NULL)
-        return FAMILY_ALL;
     uint32_t bat = table->entries[v->bat_region.entry].required_word & 1;
     uint32_t metadata = table->entries[v->metadata_region.entry].required_word & 1;
     if (bat != metadata)
@@ -103,7 +101,7 @@ static unsigned item_order(const struct view *v)
 {
     const struct metadata_item *id = &v->metadata.items[KNOWN_ITEM_VIRTUAL_DISK_ID];
     const struct metadata_item *sector = &v->metadata.items[KNOWN_ITEM_LOGICAL_SECTOR_SIZE];
-    if (v->metadata.absence != ABSENT_NOT || v->metadata.entries == NULL || !id->found || !sector->found)
+    if (v->metadata.absence != ABSENT_NOT || !id->found || !sector->found)
         return FAMILY_ALL;
     bool listed_before = id->entry < sector->entry;
     bool placed_before = v->metadata.entries[id->entry].off < v->metadata.entries[sector->entry].off;

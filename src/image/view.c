@@ -115,7 +115,7 @@ static struct region_ref find_region(const struct view *v, enum known_guid which
 {
     const struct region_copy *c = &v->regions[v->used_table];
     struct region_ref r = {.found = false};
-    for (uint32_t i = 0; c->entries != NULL && i < c->table.usable_count; i++) {
+    for (uint32_t i = 0; i < c->table.usable_count; i++) {
         const struct region_entry *e = &c->entries[i];
         if (!guid_equal(&e->guid, known_guid(which)))
             continue;
@@ -132,7 +132,7 @@ static struct region_ref find_region(const struct view *v, enum known_guid which
 
 uint64_t view_region_bytes(const struct view *v, const struct region_ref *r)
 {
-    return r->found && r->off < v->src->size ? u64_min(r->len, v->src->size - r->off) : 0;
+    return r->off < v->src->size ? u64_min(r->len, v->src->size - r->off) : 0;
 }
 
 static enum status read_regions(struct view *v)
@@ -182,8 +182,8 @@ static bool ranges_meet(uint64_t off, uint64_t len, uint64_t other_off, uint64_t
 static bool bat_is_shared(const struct view *v)
 {
     uint64_t off = v->bat.off, len = v->bat.walk_entries * BAT_ENTRY_LEN;
-    return len > 0 && (ranges_meet(off, len, 0, HEADER_SECTION_LEN) || ranges_meet(off, len, v->log_off, v->log_len) ||
-                       ranges_meet(off, len, v->metadata_region.off, v->metadata_region.len));
+    return ranges_meet(off, len, 0, HEADER_SECTION_LEN) || ranges_meet(off, len, v->log_off, v->log_len) ||
+           ranges_meet(off, len, v->metadata_region.off, v->metadata_region.len);
 }
 
 static void place_bat(struct view *v)

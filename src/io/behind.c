@@ -48,7 +48,7 @@ static void write_next(struct behind *b)
 
     pthread_mutex_unlock(&b->lock);
     if (error == 0 && !host_write(p.fd, p.bytes, p.len, p.off, NULL))
-        error = errno != 0 ? errno : EIO;
+        error = errno;
     pthread_mutex_lock(&b->lock);
     b->error = error;
     b->written++;

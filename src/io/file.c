@@ -56,7 +56,7 @@ static bool still_whole(const struct file_source *f)
 {
     struct stat st = {.st_size = 0};
 
-    return fstat(f->fd, &st) == 0 && st.st_size >= 0 && (uint64_t)st.st_size >= f->source.size;
+    return fstat(f->fd, &st) == 0 && (uint64_t)st.st_size >= f->source.size;
 }
 
 static enum status file_next_data(struct source *s, uint64_t off, uint64_t *ret_data, uint64_t *ret_hole)
@@ -238,7 +238,7 @@ static int temporary_file(const char *dir)
         return fd;
     /* Not every file system has it, and old kernels take it for something else: try the portable way. */
     int n = snprintf(path, sizeof(path), "%s/vhdxray-XXXXXX", dir);
-    if (n < 0 || (size_t)n >= sizeof(path)) {
+    if ((size_t)n >= sizeof(path)) {
         errno = ENAMETOOLONG;
         return -1;
     }

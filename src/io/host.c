@@ -2,6 +2,7 @@
 /* Host files seen from outside: their kind, their identity, and sentences about what went wrong with them. */
 #include "io/host.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -41,11 +42,8 @@ void host_say_errno(char *message, size_t size, const char *name, const char *pr
     char buf[128];
     char what[256];
     const char *words = strerror_r(error, buf, sizeof(buf));
-    char first = words[0];
 
-    if (first >= 'A' && first <= 'Z')
-        first = (char)(first - 'A' + 'a');
-    snprintf(what, sizeof(what), "%s%c%s", prefix, first, first != '\0' ? words + 1 : "");
+    snprintf(what, sizeof(what), "%s%c%s", prefix, tolower((unsigned char)words[0]), words + 1);
     host_say(message, size, name, what);
 }
 

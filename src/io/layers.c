@@ -15,7 +15,7 @@ static int compare(const void *pa, const void *pb)
 
     if (a->off != b->off)
         return a->off < b->off ? -1 : 1;
-    return a->index < b->index ? -1 : a->index > b->index;
+    return (a->index > b->index) - (a->index < b->index);
 }
 
 void layers_sort(struct layer *layers, uint64_t count)

@@ -78,14 +78,13 @@ enum status stage_list_reserve(struct stage_list *t)
 
 static struct stage_leaf *spare_leaf(struct stage_list *t)
 {
-    for (int i = 0; i < SPARE_LEAVES; i++) {
-        struct stage_leaf *l = t->spare[i];
-        if (l != NULL) {
-            t->spare[i] = NULL;
-            return l;
-        }
-    }
-    return NULL; /* stage_list_reserve() sees to it that this does not happen */
+    int i = 0;
+
+    while (t->spare[i] == NULL) /* stage_list_reserve() sees to it that there is one */
+        i++;
+    struct stage_leaf *l = t->spare[i];
+    t->spare[i] = NULL;
+    return l;
 }
 
 /* ---- the sorted list ---- */
@@ -153,7 +152,7 @@ static struct stage_place make_room(struct stage_list *t, struct stage_place p)
 {
     if (p.leaf == t->leaf_count && p.leaf > 0)
         p = (struct stage_place){.leaf = p.leaf - 1, .index = t->leaves[p.leaf - 1]->count};
-    if (t->leaf_count == 0 || (p.index == LEAF_PIECES && p.leaf + 1 == t->leaf_count)) {
+    if (t->leaf_count == 0 || p.index == LEAF_PIECES) { /* behind the last piece */
         add_leaf(t, t->leaf_count);
         return (struct stage_place){.leaf = t->leaf_count - 1};
     }

@@ -54,7 +54,7 @@ void report_rules(struct report *r)
 
 static void paragraph(struct report *r, const char *label, const char *text)
 {
-    if (text != NULL && text[0] != '\0')
+    if (text[0] != '\0')
         out_printf(r, "  %-12s %s\n", label, text);
 }
 

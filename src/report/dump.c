@@ -28,7 +28,7 @@ static void open_text(struct dump *d, const struct dump_place *p)
         out_printf(r, " %" PRId64, p->index);
     out_printf(r, " at 0x%" PRIx64 ", %s", p->off, text_size(r->scratch, p->len));
     if (p->view != NULL && d->img->replayed)
-        out_printf(r, ", %s", p->view->kind == VIEW_REPLAYED ? "with the log replayed" : "as stored");
+        out_printf(r, ", with the log replayed");
     if (p->note != NULL) {
         out_printf(r, ", ");
         out_safe(r, p->note);

@@ -133,7 +133,7 @@ static void dump_region_table(struct dump *d, int copy)
     dump_number(d, "entry_count", 8, 4, c->table.entry_count, NULL);
     dump_hex(d, "reserved", 12, 4, c->table.reserved, NULL);
     dump_close(d);
-    uint32_t count = c->entries != NULL ? c->table.usable_count : 0;
+    uint32_t count = c->table.usable_count;
     for (uint32_t i = 0; i < count; i++)
         dump_region_entry(d, c, i);
 

@@ -2,6 +2,7 @@
 /* Log entries of a dump, with their descriptors ([MS-VHDX] 2.3.1). What they mean together is the `log` command's. */
 #include <inttypes.h>
 
+#include "base/checked.h"
 #include "base/le.h"
 #include "base/text.h"
 #include "format/log_entry.h"
@@ -33,10 +34,10 @@ const char *log_defect_text(unsigned defect)
     return "not valid";
 }
 
-/* File offset of a ring position. */
+/* File offset of a ring position: of an entry, so there is a ring. */
 static uint64_t ring_place(const struct log_scan *s, uint64_t ring_off)
 {
-    return s->len > 0 ? s->off + ring_off % s->len : s->off;
+    return s->off + ring_off % u64_max(s->len, 1);
 }
 
 static void dump_entry(struct dump *d, uint64_t i)

@@ -122,7 +122,7 @@ void dump_metadata(struct dump *d)
                                       .bytes = head,
                                       .note = m->truncated_table ? "cut by the end of the file" : NULL,
                                       .view = v});
-    dump_string(d, "signature", 0, 8, (const char *)head.ptr, 8, m->table.signature_ok ? "right" : "wrong");
+    dump_string(d, "signature", 0, 8, (const char *)head.ptr, 8, "right"); /* else there would be no table */
     dump_hex(d, "reserved", 8, 2, m->table.reserved, NULL);
     dump_number(d, "entry_count", 10, 2, m->table.entry_count, NULL);
     dump_range(d, "reserved2", 12, 20, m->table.reserved2_zero ? "zero" : "not zero");

@@ -14,14 +14,14 @@ const char *finding_means_text(const struct finding *f)
 {
     if (f->means != NULL)
         return f->means;
-    return f->rule->means != NULL ? f->rule->means : "";
+    return f->rule->means;
 }
 
 const char *finding_next_text(const struct finding *f)
 {
     if (f->next != NULL)
         return f->next;
-    return f->rule->next != NULL ? f->rule->next : "";
+    return f->rule->next;
 }
 
 /*

@@ -76,7 +76,7 @@ static void row_names(const struct hex_row *row)
 
         if (n->off < row->off || n->off - row->off >= HEX_ROW)
             continue;
-        if (row->r->width > 0 && at > INDENT && at + 2 + len > row->r->width) {
+        if (row->r->width > 0 && at + 2 + len > row->r->width) {
             out_printf(row->r, "%s\n%*s", at == BEHIND_ROW ? "" : ",", INDENT, "");
             at = INDENT;
             gap = "";
@@ -107,7 +107,7 @@ cJSON *hex_row_json(struct json *j, uint64_t off, const uint8_t *p, size_t len)
     char hex[2 * HEX_ROW + 1] = "";
     cJSON *o = json_object(j);
 
-    for (size_t i = 0; i < len && i < HEX_ROW; i++)
+    for (size_t i = 0; i < len; i++)
         (void)snprintf(hex + 2 * i, 3, "%02x", p[i]);
     json_put_u64(j, o, "offset", off);
     json_put_u64(j, o, "length", len);
@@ -160,8 +160,8 @@ void dump_view_bytes(struct dump *d, struct view *v, uint64_t off, uint64_t end)
             size_t len = (size_t)u64_min(u64_min(hole, end) - off, SAMPLE_MAX);
 
             st = view_sample(v, off, page, len, &got);
-            if (st != STATUS_OK || got == 0) {
-                d->status = st != STATUS_OK ? st : STATUS_IO;
+            if (st != STATUS_OK) {
+                d->status = st;
                 return;
             }
             show_rows(d, off, page, got, &zeros);

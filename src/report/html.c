@@ -79,7 +79,7 @@ static void remember_title(struct report *r, const char *path, const char *word)
         return;
     if (len > TITLE_PATH) {
         len = TITLE_PATH;
-        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+        while (((unsigned char)text[len] & 0xc0) == 0x80)
             len--;
     }
     (void)snprintf(h->title, sizeof(h->title), "%.*s%s: %s", (int)len, text, text[len] != '\0' ? "..." : "", word);

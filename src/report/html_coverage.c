@@ -111,8 +111,7 @@ static void not_evaluated(struct report *r, const struct check_result *res)
         html_safe(r, reasons[k].reason);
         out_printf(r, "</th><td class=\"ids\">");
         for (uint32_t i = 0; i < rule_count(); i++) {
-            if (res->rules[i].outcome == RULE_NOT_EVALUATED && res->rules[i].reason != NULL &&
-                strcmp(res->rules[i].reason, reasons[k].reason) == 0)
+            if (res->rules[i].outcome == RULE_NOT_EVALUATED && strcmp(res->rules[i].reason, reasons[k].reason) == 0)
                 out_printf(r, "%s%s", listed++ > 0 ? " " : "", rule_at(i)->id);
         }
         out_printf(r, "</td></tr>\n");

@@ -28,7 +28,7 @@ static const char *producer_words(struct arena *a, const struct image *img)
     text_add(&t, p.name);
     for (unsigned i = 0; i < p.because_count; i++)
         text_addf(&t, "%s%s", i == 0 ? " (by " : ", ", p.because[i]);
-    text_add(&t, p.because_count > 0 ? ")" : "");
+    text_add(&t, ")");
     return text_str(&t);
 }
 

@@ -113,7 +113,7 @@ static cJSON *region_table_json(struct json *j, const struct view *v, int copy)
     json_put_u64(j, o, "offset", c->off);
     json_put_bool(j, o, "valid", c->valid);
     json_put_bool(j, o, "used", v->used_table == copy);
-    for (uint32_t i = 0; c->entries != NULL && i < c->table.usable_count; i++)
+    for (uint32_t i = 0; i < c->table.usable_count; i++)
         json_put(j, entries, NULL, region_entry_json(j, &c->entries[i]));
     json_put(j, o, "entries", entries);
     return o;
@@ -219,7 +219,7 @@ static cJSON *parent_json(struct json *j, const struct image *img)
     const struct locator *l = &img->main->locator;
     const struct chain_parent *p = img->parent;
 
-    if (l->absence == ABSENT_NOT_APPLICABLE && img->main->type != DISK_DIFFERENCING)
+    if (l->absence != ABSENT_NOT && img->main->type != DISK_DIFFERENCING)
         return cJSON_CreateNull();
     cJSON *o = json_object(j), *paths = json_object(j);
     put_guid_if(j, o, "linkage", l->have_linkage, &l->linkage);

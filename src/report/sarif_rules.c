@@ -5,6 +5,7 @@
  */
 #include "report/sarif.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -40,7 +41,8 @@ static const struct {
 
 const char *sarif_clause_uri(struct arena *a, const char *spec)
 {
-    size_t len = strspn(spec, "0123456789."), best = 0, longest = 0;
+    const char *page = "83e061f8-f6e2-4de1-91bd-5d518a43d477"; /* of the whole */
+    size_t len = strspn(spec, "0123456789.");
 
     if (len == 0)
         return NULL;
@@ -48,12 +50,10 @@ const char *sarif_clause_uri(struct arena *a, const char *spec)
         size_t n = strlen(pages[i].clause);
         bool around = n <= len && strncmp(spec, pages[i].clause, n) == 0 && (n == len || spec[n] == '.');
 
-        if (around && n > longest) {
-            longest = n;
-            best = i;
-        }
+        if (around) /* they are in order: a longer one comes later */
+            page = pages[i].page;
     }
-    return text_format(a, "%s%s", SPEC_URI, longest > 0 ? pages[best].page : "83e061f8-f6e2-4de1-91bd-5d518a43d477");
+    return text_format(a, "%s%s", SPEC_URI, page);
 }
 
 /* ---- rules ---- */
@@ -68,17 +68,10 @@ static cJSON *text_json(struct json *j, const char *text, const char *markdown)
     return o;
 }
 
-/* First letter large, a full stop at the end. */
+/* First letter large, a full stop at the end. s is not empty. */
 static const char *sentence(struct arena *a, const char *s)
 {
-    size_t len = strlen(s);
-    char first = s[0];
-
-    if (len == 0)
-        return "";
-    if (first >= 'a' && first <= 'z')
-        first = (char)(first - 'a' + 'A');
-    return text_format(a, "%c%s%s", first, s + 1, s[len - 1] == '.' ? "" : ".");
+    return text_format(a, "%c%s%s", toupper((unsigned char)s[0]), s + 1, s[strlen(s) - 1] == '.' ? "" : ".");
 }
 
 static cJSON *help_json(struct json *j, struct arena *a, const struct rule *rule)
@@ -109,13 +102,13 @@ static cJSON *rule_properties(struct json *j, struct arena *a, const struct rule
 {
     static const char *const problem[] = {"recommendation", "warning", "error"};
     cJSON *o = json_object(j), *tags = json_array(j), *refused = json_array(j);
-    char group[16] = "";
+    struct text group = text_in(a);
 
     /* "VHDX-BAT-016": the group is the middle. */
-    for (size_t i = 0; i + 1 < sizeof(group) && rule->id[5 + i] != '-'; i++)
-        group[i] = (char)(rule->id[5 + i] - 'A' + 'a');
+    for (const char *c = rule->id + 5; *c != '-'; c++)
+        text_addf(&group, "%c", tolower((unsigned char)*c));
     json_put_text(j, tags, NULL, "vhdx");
-    json_put_text(j, tags, NULL, group);
+    json_put_text(j, tags, NULL, text_str(&group));
     json_put(j, o, "tags", tags);
     json_put_text(j, o, "precision", "very-high");
     json_put_text(j, o, "problem.severity", problem[rule->severity]);

@@ -174,20 +174,25 @@ static bool read_bool(struct line *l, bool *ret)
     const enum json_event e = json_read(&l->json);
 
     *ret = e == JSON_TRUE;
-    return e == JSON_TRUE || e == JSON_FALSE || wrong(l, "neither true nor false");
+    if (e == JSON_TRUE || e == JSON_FALSE)
+        return true;
+    return wrong(l, "neither true nor false");
 }
 
 static bool read_u64(struct line *l, uint64_t *ret)
 {
-    return (json_read(&l->json) == JSON_NUMBER && json_token_u64(&l->json, ret)) || wrong(l, "no whole number");
+    if (json_read(&l->json) == JSON_NUMBER && json_token_u64(&l->json, ret))
+        return true;
+    return wrong(l, "no whole number");
 }
 
 static bool read_size(struct line *l)
 {
     const enum json_event e = json_read(&l->json);
 
-    return e == JSON_NULL || (e == JSON_NUMBER && json_token_u64(&l->json, &l->file.size)) ||
-           wrong(l, "size is no number");
+    if (e == JSON_NULL || (e == JSON_NUMBER && json_token_u64(&l->json, &l->file.size)))
+        return true;
+    return wrong(l, "size is no number");
 }
 
 /* Calls fn for each key of the object that comes next. */
@@ -201,7 +206,7 @@ static bool each_member(struct line *l, bool (*fn)(struct line *l))
         if (!fn(l))
             return wrong(l, "no value");
     }
-    return e == JSON_OBJECT_END || wrong(l, "no JSON");
+    return e == JSON_OBJECT_END ? true : wrong(l, "no JSON");
 }
 
 static bool read_count(struct line *l)
@@ -261,7 +266,7 @@ static bool read_findings(struct line *l)
         if (!read_finding(l))
             return false;
     }
-    return e == JSON_ARRAY_END || wrong(l, "a finding that is none");
+    return e == JSON_ARRAY_END ? true : wrong(l, "a finding that is none");
 }
 
 static bool read_profile_member(struct line *l)
@@ -379,7 +384,7 @@ enum status summary_add(struct summary *s, const char *line, size_t len, const c
     if (whole && (l.seen & SEEN_NEEDED) != SEEN_NEEDED)
         whole = wrong(&l, "not what check -f jsonl writes");
     if (!whole) {
-        *ret_reason = l.reason != NULL ? l.reason : "no JSON";
+        *ret_reason = l.reason; /* each way out has told one */
         return STATUS_OK;
     }
     return count_line(&l);

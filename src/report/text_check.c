@@ -22,16 +22,13 @@ static enum paint verdict_paint(enum verdict v)
 
 static void verdict_line(struct report *r, const struct check_result *res)
 {
-    char word[16];
-    const char *name = verdict_name(res->verdict);
-    size_t i = 0;
+    struct text word = text_in(report_scratch(r));
 
-    for (; name[i] != '\0' && i + 1 < sizeof(word); i++)
-        word[i] = (char)toupper((unsigned char)name[i]);
-    word[i] = '\0';
+    for (const char *c = verdict_name(res->verdict); *c != '\0'; c++)
+        text_addf(&word, "%c", toupper((unsigned char)*c));
     out_safe(r, res->image->path);
     out_printf(r, ": ");
-    out_paint(r, verdict_paint(res->verdict), word, 0);
+    out_paint(r, verdict_paint(res->verdict), text_str(&word), 0);
     out_printf(r, res->complete ? "\n" : " (incomplete: not everything could be looked at)\n");
 }
 

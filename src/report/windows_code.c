@@ -81,6 +81,6 @@ void report_windows_code(struct report *r, const struct windows_code *c)
     for (unsigned i = 0; i < WINDOWS_CODE_RULES && c->rules[i] != NULL; i++) {
         const struct rule *rule = rule_find(c->rules[i]);
         out_printf(r, "  %-*s%-*s  %s\n", LABEL - 1, i == 0 ? "look for" : "", TITLE_COLUMN + 2, c->rules[i],
-                   rule != NULL ? rule->title : "");
+                   rule->title);
     }
 }

@@ -40,6 +40,18 @@ setup() {
     expect 0 "parents/parent.vhdx"
 }
 
+@test "a chain that is cut above the parent is told" {
+    "$VHDXRAY" create -q middle.avhdx --type differencing --parent parents/parent.vhdx
+    "$VHDXRAY" create -q top.avhdx --type differencing --parent middle.avhdx
+    vx check --parent middle.avhdx top.avhdx
+    expect 0 CLEAN VHDX-CHAIN-001 "the parent middle.avhdx needs a parent as well, and none was given"
+    vx check --search-dir . top.avhdx
+    expect 1 SUSPICIOUS VHDX-CHAIN-001 "the parent of ./middle.avhdx was not found in the directories given"
+    vx check --search-dir . --search-dir parents top.avhdx
+    expect 0 CLEAN
+    [[ $output != *VHDX-CHAIN-001* ]]
+}
+
 @test "a wrong parent is an error" {
     PYTHONPATH=$TESTS PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 - <<'PY'
 import vhdx

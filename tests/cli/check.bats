@@ -171,6 +171,11 @@ setup() {
     "$VHDXRAY" check -f json --max-memory 1M greedy.vhdx >limit.json || [ $? -eq 6 ]
     valid check limit.json
     [ "$(json '.images[0] | "\(.verdict) \(.complete)"' limit.json)" = "null false" ]
+    for size in 1 4K 64K; do # no image fits, and that is a limit, not a wrong use
+        vx_apart check --max-memory "$size" clean.vhdx
+        expect 6
+        [[ $stderr == *"--max-memory"* || $stderr == *"a limit was reached: the report is not complete"* ]]
+    done
 }
 
 @test "strings full of quotes, controls and lone surrogates do no harm" {

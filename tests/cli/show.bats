@@ -167,6 +167,8 @@ setup() {
     [ "$output" = "$first" ]
     vx explain VHDX-BAT-016 VHDX-HDR-003
     expect 0 VHDX-BAT-016 VHDX-HDR-003
+    vx explain VHDX-RGN-011 # mended on request where the tail of the region is unused
+    expect 0 "repair       only with consent"
     "$VHDXRAY" explain -f json VHDX-BAT-016 >e.json
     "$VHDXRAY" explain -f jsonl VHDX-BAT-016 VHDX-HDR-003 >e.jsonl
     valid rules e.json e.jsonl
