@@ -58,9 +58,9 @@ bool fix_found(const struct fixing *x, const char *rule)
 {
     const struct rule *r = rule_find(rule);
 
-    for (uint64_t i = 0; r != NULL && i < x->found->finding_count; i++) {
+    for (uint64_t i = 0; i < x->found->finding_count; i++) {
         const struct finding *f = x->found->findings[i];
-        if (f->rule == r && !finding_is_stored_only(x->img, f))
+        if (f->rule == r && !finding_is_stored_only(f))
             return true;
     }
     return false;
@@ -179,27 +179,22 @@ static enum status first_nonzero(struct fixing *x, uint64_t off, uint64_t end, u
     if (buf == NULL)
         return arena_status(x->arena);
     *ret = end;
-    while (off < end) {
-        uint64_t data, hole;
-        st = source_next_data(src, off, &data, &hole);
-        if (st != STATUS_OK || data >= end)
-            break;
-        hole = u64_min(hole, end);
-        for (off = data; st == STATUS_OK && off < hole;) {
-            size_t n = (size_t)u64_min(WINDOW_LEN, hole - off);
-            st = source_read(src, off, buf, n);
-            if (st != STATUS_OK)
+    for (uint64_t hole = off; off < end && *ret == end;) {
+        if (off == hole) { /* nothing is known from here on */
+            uint64_t data;
+            st = source_next_data(src, off, &data, &hole);
+            if (st != STATUS_OK || data >= end)
                 break;
-            size_t at = span_find_nonzero(span_of(buf, n), 0);
-            if (at < n) {
-                *ret = off + at;
-                arena_release(x->arena, buf);
-                return STATUS_OK;
-            }
-            off += n;
+            off = data;
         }
+        size_t n = (size_t)u64_min(WINDOW_LEN, u64_min(hole, end) - off);
+        st = source_read(src, off, buf, n);
         if (st != STATUS_OK)
             break;
+        size_t at = span_find_nonzero(span_of(buf, n), 0);
+        if (at < n)
+            *ret = off + at;
+        off += n;
     }
     arena_release(x->arena, buf);
     return st;
@@ -222,8 +217,6 @@ enum status fix_resize(struct fixing *x, uint64_t size, const char *action)
 {
     uint64_t old = store_size(x->stage);
 
-    if (size == old)
-        return STATUS_OK;
     enum status st = store_resize(x->stage, size);
     return st == STATUS_OK ? fix_note(x, u64_min(size, old), size < old ? old - size : 0, action) : st;
 }
@@ -252,8 +245,6 @@ enum status fix_copy(struct fixing *x, uint64_t to, uint64_t from, uint64_t len,
     uint64_t size = x->plan->base->size, here = from < size ? u64_min(len, size - from) : 0;
     enum status st = STATUS_OK;
 
-    if (len == 0)
-        return STATUS_OK;
     if (store_size(x->stage) < to + len)
         st = store_resize(x->stage, to + len);
     if (st == STATUS_OK && stage_touches(x->stage, from, len))
@@ -270,7 +261,7 @@ bool fix_growth_is_claimed(struct fixing *x, uint64_t size)
     uint64_t now = store_size(x->stage);
     const struct layout_map *m = x->view->layout;
 
-    if (m == NULL || size <= now || !layout_map_payload_at(m, now, size - now))
+    if (size <= now || !layout_map_payload_at(m, now, size - now))
         return false;
     (void)fix_refuse(x, "the file cannot grow: blocks of the disk are said to lie behind its end (VHDX-BAT-012, -019)");
     return true;
@@ -324,7 +315,7 @@ bool fix_allocate(struct fixing *x, uint64_t len, uint64_t *ret_off)
 uint64_t fix_owners(const struct fixing *x, uint64_t off, uint64_t len)
 {
     const struct view *v = x->view;
-    uint64_t n = 0, count = v->layout != NULL ? layout_map_fixed_count(v->layout) : 0;
+    uint64_t n = 0, count = layout_map_fixed_count(v->layout);
 
     for (uint64_t i = 0; i < count; i++) {
         const struct extent *e = layout_map_fixed(v->layout, i);
@@ -358,11 +349,7 @@ bool fix_log_is_taken(struct fixing *x)
     const struct layout_map *m = x->view->layout;
     uint64_t off = img->log.off, len = img->log.len;
 
-    if (!guid_is_nil(&x->headers->h.log_guid)) {
-        (void)fix_refuse(x, "the log is in use");
-        return true;
-    }
-    if (m == NULL || off < HEADER_SECTION_LEN || fix_owners(x, off, len) > 1 || layout_map_payload_at(m, off, len)) {
+    if (off < HEADER_SECTION_LEN || fix_owners(x, off, len) > 1 || layout_map_payload_at(m, off, len)) {
         (void)fix_refuse(x, "other structures or blocks lie over the log");
         return true;
     }

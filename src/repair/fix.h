@@ -54,7 +54,7 @@ struct fixing {
     const struct plan_options *options;
     struct arena *arena; /* of the round */
     struct image *img;   /* the stage as it was when the round began */
-    struct view *view;   /* img->main */
+    struct view *view;   /* img->main; its layout is known: a round without ends before any fixer is called */
     const struct check_result *found;
     struct store *stage;
     struct entropy *entropy;
@@ -104,10 +104,10 @@ void fix_guest(struct fixing *x, uint64_t off, uint64_t len);
 /* A new DataWriteGuid is due. */
 void fix_guest_changed(struct fixing *x);
 
-/* What only the stored view has is mended by the replay of the log. */
-static inline bool finding_is_stored_only(const struct image *img, const struct finding *f)
+/* What only the stored view has is mended by the replay of the log; without one all findings are of the other view. */
+static inline bool finding_is_stored_only(const struct finding *f)
 {
-    return f->view == VIEW_STORED && img->replayed;
+    return f->view == VIEW_STORED;
 }
 
 /* True when the user named the rule. */
@@ -123,8 +123,8 @@ enum status fix_read(struct fixing *x, uint64_t off, void *buf, size_t len);
 /* Each changes the stage and adds a step, unless it is so already. action: what is done, without full stop. */
 enum status fix_write(struct fixing *x, uint64_t off, const void *buf, size_t len, const char *action);
 enum status fix_zero(struct fixing *x, uint64_t off, uint64_t len, const char *action); /* clipped to the file */
-enum status fix_resize(struct fixing *x, uint64_t size, const char *action);
-/* [to, to + len) gets the bytes of [from, from + len), zeros behind the end of the file. */
+enum status fix_resize(struct fixing *x, uint64_t size, const char *action); /* to another size than it has */
+/* [to, to + len) gets the bytes of [from, from + len), zeros behind the end of the file; len > 0. */
 enum status fix_copy(struct fixing *x, uint64_t to, uint64_t from, uint64_t len, const char *action);
 /* Only the step, for changes made to the stage directly. */
 enum status fix_note(struct fixing *x, uint64_t off, uint64_t len, const char *action);
@@ -141,7 +141,7 @@ uint64_t fix_owners(const struct fixing *x, uint64_t off, uint64_t len);
 /* True, with a refusal, when another structure claims bytes of the BAT in use, or of the metadata region. */
 bool fix_bat_is_shared(struct fixing *x);
 bool fix_metadata_is_shared(struct fixing *x);
-/* True, with a refusal, when anything but the log claims bytes of the log, or it is in use. */
+/* True, with a refusal, when anything but the log, which is empty, claims bytes of it. */
 bool fix_log_is_taken(struct fixing *x);
 
 /* ---- fix_header.c: writing both headers ---- */

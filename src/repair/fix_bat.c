@@ -33,26 +33,23 @@ enum status bat_entry_put(struct fixing *x, uint64_t index, uint64_t raw, const 
     return fix_write(x, bat_index_off(x->view, index), bytes, sizeof(bytes), action);
 }
 
-/* The entry that a finding is about. False when there is none, or no entry can be written. */
+/* The entry that a finding is about, which a walk over the BAT has met. False when no entry can be written. */
 static bool entry_of(struct fixing *x, int64_t index, struct bat_slot *ret_slot, uint64_t *ret_raw, enum status *ret_st)
 {
-    const struct view *v = x->view;
-
     *ret_st = STATUS_OK;
-    if (index < 0 || v->bat.absence != ABSENT_NOT || (uint64_t)index >= v->bat.slots || fix_bat_is_shared(x))
+    if (fix_bat_is_shared(x))
         return false;
-    *ret_slot = bat_slot_of_index(&v->geometry, (uint64_t)index);
+    *ret_slot = bat_slot_of_index(&x->view->geometry, (uint64_t)index);
     *ret_st = bat_entry_get(x, (uint64_t)index, ret_raw);
     return *ret_st == STATUS_OK;
 }
 
-/* Whole when the slot is one of a block of the disk. */
+/* A slot of a block that the disk has. */
 static void name_block(struct fixing *x, struct bat_slot slot)
 {
     const struct geometry *g = &x->view->geometry;
 
-    if (!slot.is_bitmap && slot.block < g->payload_blocks)
-        fix_guest(x, slot.block * g->block_size, block_guest_len(g, slot.block));
+    fix_guest(x, slot.block * g->block_size, block_guest_len(g, slot.block));
 }
 
 /* ---- states ---- */
@@ -63,7 +60,7 @@ enum status fix_state_reserved(struct fixing *x, const struct finding *f)
     uint64_t raw;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st) || bat_entry_state(raw) != PAYLOAD_RESERVED_4)
+    if (!entry_of(x, f->at.index, &slot, &raw, &st))
         return st;
     name_block(x, slot);
     fix_guest_changed(x);
@@ -77,7 +74,7 @@ enum status fix_state_draft(struct fixing *x, const struct finding *f)
     uint64_t raw;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st) || bat_entry_state(raw) != PAYLOAD_RESERVED_5)
+    if (!entry_of(x, f->at.index, &slot, &raw, &st))
         return st;
     fix_guest_changed(x);
     return bat_entry_put(x, (uint64_t)f->at.index, bat_entry_make(bat_entry_off(raw), PAYLOAD_UNMAPPED),
@@ -96,7 +93,7 @@ enum status fix_state_partial(struct fixing *x, const struct finding *f)
     uint64_t raw;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st) || bat_entry_state(raw) != PAYLOAD_PARTIALLY_PRESENT)
+    if (!entry_of(x, f->at.index, &slot, &raw, &st))
         return st;
     if (lost_its_parent(x))
         return fix_refuse(x, "the disk looks like a child that lost its HasParent bit: settle VHDX-XREF-006 first");
@@ -144,7 +141,7 @@ enum status fix_bitmap_state(struct fixing *x, const struct finding *f)
     enum status st;
     bool needed = false;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st) || !slot.is_bitmap)
+    if (!entry_of(x, f->at.index, &slot, &raw, &st))
         return st;
     uint64_t index = (uint64_t)f->at.index, off = bat_entry_off(raw);
     if (!g->differencing)
@@ -176,7 +173,7 @@ enum status fix_bitmap_stray(struct fixing *x, const struct finding *f)
             return fix_refuse(x, "the slot may hold the entry of a block: settle %s first", first[i]);
     if (lost_its_parent(x))
         return fix_refuse(x, "the disk looks like a child that lost its HasParent bit: settle VHDX-XREF-006 first");
-    if (!entry_of(x, f->at.index, &slot, &raw, &st) || !slot.is_bitmap || x->view->geometry.differencing)
+    if (!entry_of(x, f->at.index, &slot, &raw, &st))
         return st;
     fix_guest_changed(x);
     return bat_entry_put(x, (uint64_t)f->at.index, 0,
@@ -205,9 +202,6 @@ enum status fix_idle_offset(struct fixing *x, const struct finding *f)
 
     if (!entry_of(x, f->at.index, &slot, &raw, &st))
         return st;
-    unsigned state = bat_entry_state(raw);
-    if (state != PAYLOAD_NOT_PRESENT && (state != PAYLOAD_ZERO || slot.is_bitmap))
-        return STATUS_OK;
     return bat_entry_put(x, (uint64_t)f->at.index, raw & ~BAT_OFFSET_MASK, "set FileOffsetMB of the absent block to 0");
 }
 
@@ -244,13 +238,13 @@ enum status fix_unused_slot(struct fixing *x, const struct finding *f)
 enum status fix_cut_block(struct fixing *x, const struct finding *f)
 {
     struct bat_slot slot;
-    uint64_t raw, end;
+    uint64_t raw;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st) ||
-        !u64_add(bat_entry_off(raw), x->view->geometry.block_size, &end) || end <= store_size(x->stage))
+    if (!entry_of(x, f->at.index, &slot, &raw, &st))
         return st;
-    return fix_resize(x, end, "make the file hold the whole block; what is added lies behind the end of the disk");
+    return fix_resize(x, bat_entry_off(raw) + x->view->geometry.block_size,
+                      "make the file hold the whole block; what is added lies behind the end of the disk");
 }
 
 /*
@@ -261,15 +255,13 @@ enum status fix_block_past_end(struct fixing *x, const struct finding *f)
 {
     const struct geometry *g = &x->view->geometry;
     struct bat_slot slot;
-    uint64_t raw, end;
+    uint64_t raw;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st) || !u64_add(bat_entry_off(raw), g->block_size, &end))
+    if (!entry_of(x, f->at.index, &slot, &raw, &st))
         return st;
-    unsigned state = bat_entry_state(raw);
+    uint64_t end = bat_entry_off(raw) + g->block_size; /* no file can reach that far: VHDX-BAT-010, not this rule */
     uint64_t size = x->img->file_size; /* as the finding saw it: the file may have grown in this round */
-    if (slot.is_bitmap || (state != PAYLOAD_FULLY_PRESENT && state != PAYLOAD_PARTIALLY_PRESENT) || end <= size)
-        return STATUS_OK;
     name_block(x, slot);
     fix_guest_changed(x);
     if (bat_entry_off(raw) >= size)
@@ -290,12 +282,10 @@ enum status fix_shared_block(struct fixing *x, const struct finding *f)
     struct bat_slot slot;
     uint64_t raw, to;
     enum status st;
-    int64_t index = f->at.index; /* of the later entry when the earlier one is not known */
+    /* The later entry, which the finding is about itself when the earlier one is not known. */
+    int64_t index = f->related_count > 0 ? f->related[0].index : f->at.index;
 
-    for (uint64_t i = 0; i < f->related_count; i++)
-        if (f->related[i].structure == STRUCTURE_BAT)
-            index = f->related[i].index;
-    if (!entry_of(x, index, &slot, &raw, &st) || slot.is_bitmap)
+    if (!entry_of(x, index, &slot, &raw, &st))
         return st;
     uint64_t from = bat_entry_off(raw);
     if (fix_found(x, "VHDX-BAT-025"))
@@ -319,8 +309,7 @@ enum status fix_shared_block(struct fixing *x, const struct finding *f)
 
 /*
  * The log goes elsewhere, and the block is what lies there: its bytes, or what the log left of them, so its range is
- * named. A sector bitmap says whose the data of a whole chunk is; one that the log wrote over is not to be believed,
- * and would show the guest the parent's data.
+ * named. Of a sector bitmap that lies there the rule does not say that it can be repaired.
  */
 enum status fix_log_over_block(struct fixing *x, const struct finding *f)
 {
@@ -330,15 +319,11 @@ enum status fix_log_over_block(struct fixing *x, const struct finding *f)
 
     if (!entry_of(x, f->at.index, &slot, &raw, &st))
         return st;
-    if (slot.is_bitmap && x->view->geometry.differencing)
-        return fix_refuse(x, "a sector bitmap lies over the log: whose data its chunk is cannot be told any more");
     name_block(x, slot);
-    bool named = x->has_guest;
-    uint64_t off = x->guest_off, len = x->guest_len;
     st = fix_log_place(x, f);
-    if (st != STATUS_OK || x->plan->step_count > steps || !x->headers->touched || !named)
+    if (st != STATUS_OK || x->plan->step_count > steps || !x->headers->touched)
         return st;
-    fix_guest(x, off, len); /* another block came first, and had the log moved */
+    name_block(x, slot); /* another block came first, and had the log moved */
     return fix_note(x, bat_entry_off(raw), 0, "let the block have its place, where the log was");
 }
 

@@ -16,7 +16,7 @@ enum { PAGE_ENTRIES = LOG_SECTOR_LEN / BAT_ENTRY_LEN };
 
 /* ---- BAT-025, P10 ---- */
 
-/* Guest bytes of the blocks of BAT entries [first, end). */
+/* Guest bytes of the blocks of BAT entries [first, end), all in use. */
 static void name_entries(struct fixing *x, uint64_t first, uint64_t end)
 {
     const struct geometry *g = &x->view->geometry;
@@ -24,7 +24,7 @@ static void name_entries(struct fixing *x, uint64_t first, uint64_t end)
 
     for (uint64_t i = first; i < end; i++) {
         struct bat_slot slot = bat_slot_of_index(g, i);
-        if (slot.is_bitmap || slot.block >= g->payload_blocks)
+        if (slot.is_bitmap)
             continue;
         from = u64_min(from, slot.block * g->block_size);
         to = slot.block * g->block_size + block_guest_len(g, slot.block);
@@ -62,7 +62,7 @@ static enum status unshift(struct fixing *x, uint64_t first)
 
 enum status fix_page_shift(struct fixing *x, const struct finding *f)
 {
-    if (f->at.index < 0 || fix_bat_is_shared(x))
+    if (fix_bat_is_shared(x))
         return STATUS_OK;
     return unshift(x, (uint64_t)f->at.index / PAGE_ENTRIES * PAGE_ENTRIES);
 }
@@ -144,12 +144,10 @@ enum status fix_fixed_blocks(struct fixing *x, const struct finding *f)
     const uint64_t *states = v->survey->states;
     uint64_t missing =
         states[PAYLOAD_NOT_PRESENT] + states[PAYLOAD_UNDEFINED] + states[PAYLOAD_ZERO] + states[PAYLOAD_UNMAPPED];
-    uint64_t off, len;
+    uint64_t off, len = missing * v->geometry.block_size; /* at most that of the disk */
 
     (void)f;
-    if (v->type != DISK_FIXED || missing == 0 || fix_bat_is_shared(x))
-        return STATUS_OK;
-    if (!u64_mul(missing, v->geometry.block_size, &len) || !fix_allocate(x, len, &off))
+    if (fix_bat_is_shared(x) || !fix_allocate(x, len, &off))
         return STATUS_OK;
     enum status st = fix_resize(x, off + len, "make room for all blocks behind the end of the file");
     if (st != STATUS_OK)
@@ -178,15 +176,12 @@ enum status fix_fixed_area(struct fixing *x, const struct finding *f)
     const struct view *v = x->view;
     const struct geometry *g = &v->geometry;
     struct area_search a = {.wanted = g->virtual_size};
-    uint64_t off, end;
 
     (void)f;
-    if (v->type != DISK_FIXED || fix_bat_is_shared(x))
+    if (fix_bat_is_shared(x))
         return STATUS_OK;
     layout_map_free_ranges(v->layout, x->img->file_size, area_fits, &a);
-    if (a.found.len == 0 || !u64_align_up(a.found.off, MIB, &off))
-        return STATUS_OK;
-    end = a.found.off + a.found.len;
+    uint64_t off = u64_div_up(a.found.off, MIB) * MIB, end = a.found.off + a.found.len;
     if (end == x->img->file_size) /* the last block may be cut: then the file grows */
         end = off + u64_div_up(end - off, g->block_size) * g->block_size;
     if (fix_growth_is_claimed(x, end))
@@ -204,26 +199,17 @@ enum status fix_fixed_area(struct fixing *x, const struct finding *f)
 enum status fix_zero_blocks(struct fixing *x, const struct finding *f)
 {
     const struct geometry *g = &x->view->geometry;
-    uint64_t first = 0, count = u64_div_up(f->guest_len, g->block_size);
-    bool known = false;
+    uint64_t first = bat_slot_of_index(g, (uint64_t)f->related[0].index).block;
+    uint64_t end = first + u64_div_up(f->guest_len, g->block_size);
     enum status st = STATUS_OK;
 
-    for (uint64_t i = 0; i < f->related_count; i++)
-        if (f->related[i].structure == STRUCTURE_BAT && f->related[i].index >= 0) {
-            first = bat_slot_of_index(g, (uint64_t)f->related[i].index).block;
-            known = true;
-        }
-    if (!known || fix_bat_is_shared(x) || fix_waits_for_errors(x))
+    if (fix_waits_for_errors(x)) /* also where something lies over the BAT */
         return STATUS_OK;
     if (x->view->type == DISK_FIXED)
         return fix_refuse(x, "the blocks of a fixed disk keep their places");
-    for (uint64_t b = first; b < first + count && b < g->payload_blocks && st == STATUS_OK; b++) {
-        uint64_t raw = 0;
-        st = bat_entry_get(x, bat_index_of_block(g, b), &raw);
-        if (st == STATUS_OK && bat_entry_state(raw) == PAYLOAD_FULLY_PRESENT)
-            st = bat_entry_put(x, bat_index_of_block(g, b), PAYLOAD_ZERO,
-                               "set the block of zeros to ZERO (state 2), which takes no space");
-    }
+    for (uint64_t b = first; b < end && st == STATUS_OK; b++)
+        st = bat_entry_put(x, bat_index_of_block(g, b), PAYLOAD_ZERO,
+                           "set the block of zeros to ZERO (state 2), which takes no space");
     return st;
 }
 

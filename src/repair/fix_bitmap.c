@@ -20,32 +20,24 @@ struct chunk {
     uint8_t *bits;
 };
 
-/* False when the bitmap cannot be changed, or *ret_status is not STATUS_OK. */
+/*
+ * False when there are errors, or *ret_status is not STATUS_OK. Without an error each present bitmap lies in the file,
+ * and nothing lies over it: else VHDX-SBM-001, VHDX-BAT-014, -015 or -018 speaks.
+ */
 static bool chunk_open(struct fixing *x, uint64_t number, struct chunk *ret, enum status *ret_status)
 {
-    const struct view *v = x->view;
-    const struct geometry *g = &v->geometry;
+    const struct geometry *g = &x->view->geometry;
     struct chunk c = {.number = number, .first = number * g->chunk_ratio};
     uint64_t raw = 0;
 
     *ret_status = STATUS_OK;
     if (fix_waits_for_errors(x))
         return false;
-    if (!g->differencing || number >= g->chunks || v->bat.absence != ABSENT_NOT ||
-        bat_index_of_bitmap(g, number) >= v->bat.slots || fix_bat_is_shared(x))
-        return false;
     c.end = u64_min(c.first + g->chunk_ratio, g->payload_blocks);
     *ret_status = bat_entry_get(x, bat_index_of_bitmap(g, number), &raw);
+    if (*ret_status != STATUS_OK)
+        return false;
     c.off = bat_entry_off(raw);
-    if (*ret_status != STATUS_OK || bat_entry_state(raw) != BITMAP_PRESENT ||
-        !range_in(c.off, BITMAP_BLOCK_LEN, store_size(x->stage)))
-        return false;
-    const struct extent *e = layout_map_fixed_at(v->layout, c.off, BITMAP_BLOCK_LEN);
-    if (e == NULL || e->start != c.off || e->kind != OWNER_BITMAP ||
-        layout_map_payload_at(v->layout, c.off, BITMAP_BLOCK_LEN)) {
-        (void)fix_refuse(x, "something else lies over the sector bitmap");
-        return false;
-    }
     c.bits = arena_alloc(x->arena, BITMAP_BLOCK_LEN);
     if (c.bits == NULL) {
         *ret_status = arena_status(x->arena);
@@ -119,8 +111,8 @@ enum status fix_stray_bits(struct fixing *x, const struct finding *f)
     struct chunk c;
     enum status st;
 
-    if (f->at.index < 0 || !chunk_open(x, (uint64_t)f->at.index, &c, &st))
-        return f->at.index < 0 ? STATUS_OK : st;
+    if (!chunk_open(x, (uint64_t)f->at.index, &c, &st))
+        return st;
     st = clear_stray(x, &c, what);
     return st == STATUS_OK ? chunk_close(x, &c, actions[what]) : st;
 }
@@ -133,8 +125,6 @@ static enum status restate(struct fixing *x, const struct finding *f, bool full)
     struct chunk c;
     enum status st;
 
-    if (f->at.index < 0)
-        return STATUS_OK;
     if (!chunk_open(x, (uint64_t)f->at.index, &c, &st))
         return st;
     for (uint64_t b = c.first; b < c.end && st == STATUS_OK; b++) {
@@ -171,19 +161,10 @@ enum status fix_idle_bitmap(struct fixing *x, const struct finding *f)
     struct chunk c;
     enum status st;
 
-    if (f->at.index < 0)
-        return STATUS_OK;
     if (!chunk_open(x, (uint64_t)f->at.index, &c, &st))
         return st;
-    for (uint64_t b = c.first; b < c.end && st == STATUS_OK; b++) {
-        uint64_t raw = 0;
-        st = block_state(x, b, &raw);
-        if (st == STATUS_OK && bat_entry_state(raw) == PAYLOAD_PARTIALLY_PRESENT)
-            return chunk_close(x, &c, NULL);
-    }
-    if (st == STATUS_OK)
-        st = bat_entry_put(x, bat_index_of_bitmap(&x->view->geometry, c.number), 0,
-                           "give up the sector bitmap, which serves no block");
+    st = bat_entry_put(x, bat_index_of_bitmap(&x->view->geometry, c.number), 0,
+                       "give up the sector bitmap, which serves no block");
     return st == STATUS_OK ? chunk_close(x, &c, NULL) : st;
 }
 
@@ -192,18 +173,14 @@ enum status fix_idle_bitmap(struct fixing *x, const struct finding *f)
 enum status fix_hidden_sectors(struct fixing *x, const struct finding *f)
 {
     const struct geometry *g = &x->view->geometry;
-    uint64_t block = f->at.index < 0 ? g->payload_blocks : (uint64_t)f->at.index, raw = 0;
+    uint64_t block = (uint64_t)f->at.index, raw = 0;
     struct chunk c;
     enum status st;
 
-    if (block >= g->payload_blocks)
-        return STATUS_OK;
     if (!chunk_open(x, block / g->chunk_ratio, &c, &st))
         return st;
     st = block_state(x, block, &raw);
     uint64_t sectors = block_sectors(g, block), first = (block - c.first) * g->sectors_per_block;
-    if (st == STATUS_OK && bat_entry_state(raw) != PAYLOAD_PARTIALLY_PRESENT)
-        sectors = 0;
     for (uint64_t s = 0; st == STATUS_OK && s < sectors;) {
         bool set = false;
         uint64_t run = sector_bitmap_run(span_of(c.bits, BITMAP_BLOCK_LEN), first + s, sectors - s, &set);

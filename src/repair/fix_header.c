@@ -184,14 +184,6 @@ enum status fix_header_choice(struct fixing *x, const struct finding *f)
 
 /* ---- the place of the log ---- */
 
-static bool log_is_possible(const struct fixing *x)
-{
-    const struct header *h = &x->headers->h;
-
-    return h->log_off % MIB == 0 && h->log_len % MIB == 0 && h->log_off >= HEADER_SECTION_LEN &&
-           range_in(h->log_off, h->log_len, store_size(x->stage));
-}
-
 static enum status new_log(struct fixing *x, const struct finding *f, uint64_t len)
 {
     uint64_t off;
@@ -210,14 +202,12 @@ static enum status new_log(struct fixing *x, const struct finding *f, uint64_t l
 /* Whether a log at that place would lie in the file, or behind it with nothing else there. */
 static bool place_will_do(struct fixing *x, uint64_t off, uint64_t len)
 {
-    uint64_t itself = off < x->view->log_off + x->view->log_len && x->view->log_off < u64_add_sat(off, len);
+    bool itself = off == x->view->log_off;
 
     if (len == 0 || len % MIB != 0 || off % MIB != 0 || off < HEADER_SECTION_LEN || off > store_size(x->stage))
         return false;
     if (fix_owners(x, off, len) > itself)
         return false;
-    if (x->view->survey == NULL) /* where blocks lie is not known: no byte that is not the log's already */
-        return range_in(off, len, store_size(x->stage));
     return !layout_map_payload_at(x->view->layout, off, len);
 }
 
@@ -236,20 +226,19 @@ static enum status take_out(struct fixing *x, const struct finding *f)
     return touch(x, &f->at, "take the log, which is empty, out of both headers until there is a place for it");
 }
 
-/* The log is empty, so it can be anywhere: where it is, if that can be mended, else behind the end of the file. */
+/* The log is empty, or the rules do not ask for this, so it can be anywhere: where it is, if that can be mended, else
+ * behind the end of the file. */
 enum status fix_log_place(struct fixing *x, const struct finding *f)
 {
     struct header *h = &x->headers->h;
     uint64_t len = h->log_len - h->log_len % MIB;
     struct finding first = *f;
 
-    if (!guid_is_nil(&h->log_guid))
-        return fix_refuse(x, "the log is in use");
     if (x->headers->log_wanted != NULL && h->log_len == 0) { /* what the user agreed to was the finding before */
         first.rule = x->headers->log_wanted;
         x->finding = f = &first;
     }
-    if (x->view->survey == NULL && h->log_len > 0 && !log_is_possible(x))
+    if (x->view->survey == NULL && h->log_len > 0)
         return take_out(x, f);
     if (x->headers->touched && place_will_do(x, h->log_off, h->log_len))
         return STATUS_OK; /* another finding about the same log came first */

@@ -91,8 +91,7 @@ enum status fix_file_parameters(struct fixing *x, const struct finding *f)
     if (!child && best_of.all_present)
         best.flags = FILE_PARAMETERS_LEAVE_BLOCK_ALLOCATED;
     file_parameters_encode(&best, bytes);
-    if (x->view->metadata.have_virtual_disk_size)
-        fix_guest(x, 0, u64_min(x->view->metadata.virtual_disk_size, VIRTUAL_SIZE_MAX));
+    fix_guest(x, 0, u64_min(x->view->metadata.virtual_disk_size, VIRTUAL_SIZE_MAX));
     return put(x, KNOWN_ITEM_FILE_PARAMETERS, bytes, sizeof(bytes),
                fix_text(x, "set file parameters: blocks of %s, the most that the places in the BAT allow; %s",
                         text_size(x->arena, best.block_size),

@@ -42,7 +42,7 @@ static bool pairs_open(struct fixing *x, struct pairs *ret, enum status *ret_sta
         *ret_status = arena_status(x->arena);
         return false;
     }
-    p.broken = n > 0 && (locator_table_is_cut(l) || l->cut || !locator_type_is_vhdx(l));
+    p.broken = n > 0 && (locator_table_is_cut(l) || !locator_type_is_vhdx(l));
     for (uint32_t i = 0; i < n && p.count < p.cap - KEYS; i++) {
         const struct locator_text *t = &l->pairs[i];
         bool usable = locator_key_placed(l, t) && locator_value_placed(l, t) && t->pair.key_len % 2 == 0 &&
@@ -237,10 +237,10 @@ enum status fix_locator_strings(struct fixing *x, const struct finding *f)
     (void)f;
     if (!pairs_open(x, &p, &st))
         return st;
-    if (locator_table_is_cut(l) || l->cut || !locator_type_is_vhdx(l))
-        return fix_refuse(x, "other parts of the parent locator are broken");
+    if (!locator_type_is_vhdx(l))
+        return fix_refuse(x, "the parent locator is of another type");
     p.count = 0;
-    for (uint32_t i = 0; i < l->pair_count && p.count < p.cap; i++) {
+    for (uint32_t i = 0; i < l->pair_count; i++) {
         const struct locator_text *t = &l->pairs[i];
         if (!locator_key_placed(l, t) || !locator_value_placed(l, t) || t->pair.key_len % 2 || t->pair.value_len % 2)
             return fix_refuse(x, "other strings of the parent locator are broken");
@@ -304,8 +304,6 @@ enum status fix_locator_prefix(struct fixing *x, const struct finding *f)
     if (!pairs_whole(x, &p, &st))
         return st;
     uint16_t i = pairs_find(&p, keys[ABSOLUTE]);
-    if (i == p.count)
-        return STATUS_OK;
     const char *path = p.items[i].value;
     struct win_path w = path_parse(path);
     if (w.network && strncmp(path, "\\\\", 2) == 0)

@@ -37,8 +37,6 @@ enum status fix_log_replay(struct fixing *x, const struct finding *f)
     uint64_t old = store_size(x->stage);
 
     (void)f;
-    if (guid_is_nil(&x->headers->h.log_guid))
-        return STATUS_OK;
     if (img->log_state != LOG_STATE_DIRTY)
         return fix_refuse(x, "the log must not be replayed");
     if (fix_found(x, "VHDX-LOG-028"))
@@ -109,8 +107,6 @@ enum status fix_log_discard(struct fixing *x, const struct finding *f)
     struct headers_wanted *w = x->headers;
 
     (void)f;
-    if (guid_is_nil(&w->h.log_guid))
-        return STATUS_OK;
     enum status st = name_guest_range(x);
     if (st != STATUS_OK)
         return st;
@@ -127,14 +123,16 @@ enum status fix_log_discard(struct fixing *x, const struct finding *f)
 enum status fix_log_extend(struct fixing *x, const struct finding *f)
 {
     const struct log_scan *log = &x->img->log;
+    const uint64_t *faults = x->img->replay.fault_totals;
     uint64_t size;
 
     (void)f;
-    if (!log->has_active || !u64_align_up(log->entries[log->active_head].flushed_file_off, MIB, &size) ||
-        size > LIMIT_REPLAYED_SIZE)
-        return fix_refuse(x, "the size that the log speaks of is more than any VHDX needs");
-    if (size <= store_size(x->stage))
-        return STATUS_OK;
+    if (faults[REPLAY_FAULT_SIZE_ABSURD] + faults[REPLAY_FAULT_BELOW_MIN] + faults[REPLAY_FAULT_IN_LOG] +
+            faults[REPLAY_FAULT_WRAPS] >
+        0)
+        return fix_refuse(x, "the log must not be replayed, however long the file is");
+    /* More than the file has, and not absurd. */
+    size = u64_div_up(log->entries[log->active_head].flushed_file_off, MIB) * MIB;
     return fix_resize(x, size, "make the file as long as the log says that it was; what is missing becomes zeros");
 }
 

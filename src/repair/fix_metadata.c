@@ -26,12 +26,12 @@ enum status fix_metadata_reserved(struct fixing *x, const struct finding *f)
     return st == STATUS_OK ? fix_zero(x, off + 12, 20, action) : st;
 }
 
-/* File offset of the entry that the finding is about; 0: there is none. */
+/* File offset of the entry that the finding is about; 0: it cannot be written. */
 static uint64_t entry_off(struct fixing *x, const struct finding *f)
 {
     const struct view *v = x->view;
 
-    if (f->at.index < 0 || (uint64_t)f->at.index >= v->metadata.table.usable_count || fix_metadata_is_shared(x))
+    if (fix_metadata_is_shared(x))
         return 0;
     return at_metadata_slot(v, (uint32_t)f->at.index).off;
 }
@@ -84,8 +84,6 @@ enum status fix_entry_flags(struct fixing *x, const struct finding *f)
 
 enum status fix_entry_duplicate(struct fixing *x, const struct finding *f)
 {
-    if (f->at.index < 0)
-        return STATUS_OK;
     return metadata_entry_remove(x, (uint32_t)f->at.index, "drop the metadata entry that repeats another one");
 }
 
@@ -94,8 +92,6 @@ enum status fix_incomplete_marker(struct fixing *x, const struct finding *f)
     const struct metadata_item *item = metadata_item(x->view, KNOWN_ITEM_INCOMPLETE_FILE);
 
     (void)f;
-    if (!item->found)
-        return STATUS_OK;
     return metadata_entry_remove(x, item->entry, "remove the incomplete-file marker");
 }
 
@@ -149,10 +145,10 @@ enum status fix_disk_size(struct fixing *x, const struct finding *f)
 {
     const struct metadata *m = &x->view->metadata;
     uint8_t bytes[VIRTUAL_DISK_SIZE_LEN];
-    uint64_t rest = m->logical_sector_size > 0 ? m->virtual_disk_size % m->logical_sector_size : 0;
+    uint64_t rest = m->virtual_disk_size % m->logical_sector_size;
 
     (void)f;
-    if (rest == 0 || rest == m->virtual_disk_size)
+    if (rest == m->virtual_disk_size)
         return fix_refuse(x, "no whole sector would be left");
     virtual_disk_size_encode(m->virtual_disk_size - rest, bytes);
     fix_guest(x, m->virtual_disk_size - rest, rest);
@@ -174,11 +170,9 @@ enum status fix_physical_sector(struct fixing *x, const struct finding *f)
 /* ---- which type of disk ---- */
 
 /* Marks of a child in the BAT: the same that VHDX-XREF-006 goes by, or any block or bitmap that only a child has. */
-static bool looks_like_child(const struct view *v)
+static bool looks_like_child(const struct bat_survey *b)
 {
-    const struct bat_survey *b = v->survey;
-
-    return b != NULL && (b->states[PAYLOAD_PARTIALLY_PRESENT] > 0 || b->bitmap_states[BITMAP_PRESENT] > 0);
+    return b->states[PAYLOAD_PARTIALLY_PRESENT] > 0 || b->bitmap_states[BITMAP_PRESENT] > 0;
 }
 
 enum status fix_parent_flag(struct fixing *x, const struct finding *f)
@@ -192,13 +186,12 @@ enum status fix_parent_flag(struct fixing *x, const struct finding *f)
     if (!locator->found && !named)
         return fix_refuse(
             x, "no parent locator says which file the parent is: needs --consent VHDX-META-038 and --parent");
-    if (!metadata_parameters_ok(v) || (flags & FILE_PARAMETERS_HAS_PARENT))
-        return STATUS_OK;
-    if (!looks_like_child(v) && locator->found)
+    if (v->survey == NULL)
+        return fix_refuse(x, "whether the BAT is that of a child is not known: it cannot be read as the disk is now");
+    if (!looks_like_child(v->survey) && locator->found)
         return metadata_entry_remove(x, locator->entry,
                                      "remove the parent locator: the BAT is that of a disk without parent");
-    if (v->geometry_absence == ABSENT_NOT)
-        fix_guest(x, 0, v->geometry.virtual_size);
+    fix_guest(x, 0, v->geometry.virtual_size);
     fix_guest_changed(x);
     return flags_set(x, flags | FILE_PARAMETERS_HAS_PARENT, "set HasParent: the BAT is that of a child");
 }

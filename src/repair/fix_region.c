@@ -17,16 +17,17 @@
 enum { FIELD_COUNT = 8, FIELD_RESERVED = 12, REQUIRED = 1 };
 enum { FIELD_OFF = 16, FIELD_REQUIRED = 28 }; /* in an entry */
 
-static enum status table_read(struct fixing *x, int copy, uint8_t **ret)
+/* NULL: *ret_status says why. */
+static uint8_t *table_read(struct fixing *x, int copy, enum status *ret_status)
 {
     uint8_t *table = arena_alloc(x->arena, REGION_TABLE_LEN);
 
-    if (table == NULL)
-        return arena_status(x->arena);
-    enum status st = fix_read(x, REGION_TABLE_OFF[copy], table, REGION_TABLE_LEN);
-    if (st == STATUS_OK)
-        *ret = table;
-    return st;
+    if (table == NULL) {
+        *ret_status = arena_status(x->arena);
+        return NULL;
+    }
+    *ret_status = fix_read(x, REGION_TABLE_OFF[copy], table, REGION_TABLE_LEN);
+    return *ret_status == STATUS_OK ? table : NULL;
 }
 
 static enum status table_write(struct fixing *x, int copy, uint8_t *table, const char *action)
@@ -39,11 +40,11 @@ static enum status table_write(struct fixing *x, int copy, uint8_t *table, const
 static enum status each_copy(struct fixing *x, bool (*bend)(uint8_t *table, void *ctx), void *ctx, const char *action)
 {
     for (int copy = 0; copy < 2; copy++) {
-        uint8_t *table = NULL;
+        enum status st;
         if (!x->view->regions[copy].valid)
             continue;
-        enum status st = table_read(x, copy, &table);
-        if (st == STATUS_OK && table != NULL && bend(table, ctx))
+        uint8_t *table = table_read(x, copy, &st);
+        if (table != NULL && bend(table, ctx))
             st = table_write(x, copy, table, action);
         if (st != STATUS_OK)
             return st;
@@ -65,10 +66,10 @@ static uint32_t usable(const uint8_t *table)
 
 static enum status copy_table(struct fixing *x, int from, const char *why)
 {
-    uint8_t *table = NULL;
+    enum status st;
 
-    enum status st = table_read(x, from, &table);
-    if (st != STATUS_OK)
+    uint8_t *table = table_read(x, from, &st);
+    if (table == NULL)
         return st;
     return fix_write(x, REGION_TABLE_OFF[1 - from], table, REGION_TABLE_LEN,
                      fix_text(x, "write region table copy %d from copy %d, %s", 2 - from, from + 1, why));
@@ -175,8 +176,6 @@ enum status fix_region_word(struct fixing *x, const struct finding *f)
 static bool clear_rest(uint8_t *table, void *ctx)
 {
     (void)ctx;
-    if (le32(table + FIELD_COUNT) > REGION_ENTRIES_MAX)
-        return false;
     memset(entry_at(table, usable(table)), 0, REGION_TABLE_LEN - (size_t)region_entry_off(usable(table)));
     return true;
 }
@@ -193,8 +192,6 @@ static bool drop_equal(uint8_t *table, void *ctx)
     uint32_t count = usable(table), kept = 0;
 
     (void)ctx;
-    if (le32(table + FIELD_COUNT) > REGION_ENTRIES_MAX)
-        return false;
     for (uint32_t i = 0; i < count; i++) {
         struct guid g = guid_load(entry_at(table, i));
         uint32_t k = 0;
@@ -211,7 +208,11 @@ static bool drop_equal(uint8_t *table, void *ctx)
 
 enum status fix_region_duplicate(struct fixing *x, const struct finding *f)
 {
+    const struct region_copy *c = x->view->regions; /* both valid by now, or one of them empty */
+
     (void)f;
+    if (!has_possible_count(&c[0]) || !has_possible_count(&c[1]))
+        return fix_refuse(x, "EntryCount of the region table is impossible, so where the table ends is unknown");
     return each_copy(x, drop_equal, NULL, "drop region table entries that repeat another one");
 }
 
@@ -269,14 +270,12 @@ enum status fix_region_extend(struct fixing *x, const struct finding *f)
     const struct region_copy *c = &x->view->regions[x->view->used_table];
     uint64_t end;
 
-    if (f->at.index < 0 || (uint64_t)f->at.index >= c->table.usable_count)
-        return STATUS_OK;
     const struct region_entry *r = &c->entries[f->at.index];
     if (r->len == 0 || r->off > store_size(x->stage))
         return fix_refuse(x, "no part of the region lies in the file");
     if (!u64_add(r->off, r->len, &end) || !u64_align_up(end, MIB, &end) || end > LIMIT_REPLAYED_SIZE)
         return fix_refuse(x, "the file would become larger than any VHDX needs to be");
-    if (end <= store_size(x->stage) || fix_growth_is_claimed(x, end))
+    if (fix_growth_is_claimed(x, end))
         return STATUS_OK;
     return fix_resize(x, end, "make the file long enough for the region; what is added are zeros that nothing uses");
 }
@@ -310,7 +309,7 @@ enum status fix_bat_region(struct fixing *x, const struct finding *f)
     (void)f;
     if (v->bat.absence != ABSENT_NOT || !u64_align_up(v->geometry.entries * BAT_ENTRY_LEN, MIB, &len))
         return fix_refuse(x, "the BAT cannot be read");
-    if (v->bat_region.len >= len || fix_bat_is_shared(x) || !fix_allocate(x, len, &off))
+    if (fix_bat_is_shared(x) || !fix_allocate(x, len, &off))
         return STATUS_OK;
     enum status st = fix_resize(
         x, off + len, fix_text(x, "make room for a BAT of %s behind the end of the file", text_size(x->arena, len)));

@@ -109,7 +109,6 @@ enum status fix_wipe_free(struct fixing *x, const struct finding *f)
 
 struct gaps {
     struct fixing *x;
-    uint64_t end; /* of the highest structure */
     bool behind_payload;
     enum status status;
 };
@@ -120,8 +119,6 @@ static bool wipe_gap(void *ctx, struct free_range r)
     struct gaps *g = ctx;
     const struct view *v = g->x->view;
 
-    if (r.off >= g->end)
-        return false;
     if (r.len < v->geometry.block_size)
         return true;
     g->behind_payload = g->behind_payload || layout_map_payload_at(v->layout, 0, r.off);
@@ -132,10 +129,11 @@ static bool wipe_gap(void *ctx, struct free_range r)
 
 enum status fix_wipe_gaps(struct fixing *x, const struct finding *f)
 {
-    struct gaps g = {.x = x, .end = layout_map_end(x->view->layout), .status = STATUS_OK};
+    uint64_t end = layout_map_end(x->view->layout); /* of the highest structure */
+    struct gaps g = {.x = x, .status = STATUS_OK};
 
     (void)f;
-    layout_map_free_ranges(x->view->layout, u64_min(x->img->file_size, g.end), wipe_gap, &g);
+    layout_map_free_ranges(x->view->layout, u64_min(x->img->file_size, end), wipe_gap, &g);
     if (g.status == STATUS_OK && !x->changed)
         return fix_refuse(x, "the gaps hold only zeros already; blocks are not moved");
     return g.status;
@@ -145,13 +143,11 @@ enum status fix_wipe_gaps(struct fixing *x, const struct finding *f)
 
 enum status fix_round_size(struct fixing *x, const struct finding *f)
 {
-    uint64_t size;
+    uint64_t size = u64_div_up(store_size(x->stage), MIB) * MIB;
 
     (void)f;
     if (x->found->counts[SEVERITY_ERROR] + x->found->counts[SEVERITY_WARNING] > 0)
         return fix_refuse(x, "the size is rounded only when nothing else is wrong");
-    if (!u64_align_up(store_size(x->stage), MIB, &size) || fix_growth_is_claimed(x, size))
-        return STATUS_OK;
     return fix_resize(x, size, "make the file a whole number of MiB long");
 }
 
@@ -160,8 +156,6 @@ enum status fix_trim_size(struct fixing *x, const struct finding *f)
     uint64_t end;
 
     (void)f;
-    if (x->view->layout == NULL || x->view->survey == NULL)
-        return fix_refuse(x, "without the BAT nobody knows where the last block ends");
     if (!u64_align_up(layout_map_end(x->view->layout), MIB, &end) || end >= store_size(x->stage))
         return fix_refuse(x, "the file ends with the MiB that its highest structure ends in");
     return fix_resize(x, end, "cut the file off behind its highest structure or block");
@@ -174,7 +168,7 @@ static uint64_t structures_len(const struct view *v)
 
     for (uint64_t i = 0; i < n; i++) {
         const struct extent *e = layout_map_fixed(v->layout, i);
-        total = u64_add_sat(total, e->end - e->start);
+        total += e->end - e->start;
     }
     return total;
 }
@@ -182,12 +176,11 @@ static uint64_t structures_len(const struct view *v)
 enum status fix_fixed_size(struct fixing *x, const struct finding *f)
 {
     const struct geometry *g = &x->view->geometry;
-    uint64_t size = u64_add_sat(structures_len(x->view), g->payload_blocks * g->block_size);
+    /* 64 TiB at most, and regions of less than 4 GiB each. */
+    uint64_t size = u64_div_up(structures_len(x->view) + g->payload_blocks * g->block_size, MIB) * MIB;
 
     (void)f;
-    if (!u64_align_up(size, MIB, &size) || size > LIMIT_REPLAYED_SIZE)
-        return fix_refuse(x, "the file would become larger than any VHDX needs to be");
-    if (size <= store_size(x->stage) || fix_growth_is_claimed(x, size))
+    if (fix_growth_is_claimed(x, size))
         return STATUS_OK;
     return fix_resize(x, size, "make the file long enough for all blocks of the disk");
 }

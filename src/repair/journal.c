@@ -143,11 +143,11 @@ static enum status refuse(struct run *run, uint64_t where)
     return STATUS_REFUSED;
 }
 
-/* [at, at + n) of the record. Bytes behind the end of the image count as zeros where one side has none. */
+/* [at, at + n) of the record. Bytes behind the end of the image count as zeros: one side has none there. */
 static enum status expect_window(struct run *run, const struct journal_record *rec, uint64_t stored, uint64_t at,
                                  size_t n, enum expectation e)
 {
-    size_t got = 0;
+    size_t got;
     enum status st = source_read_some(run->image->source, rec->off + at, run->now, n, &got);
 
     if (st == STATUS_OK)
@@ -156,8 +156,6 @@ static enum status expect_window(struct run *run, const struct journal_record *r
         st = side_bytes(run, rec, stored, true, at, n, run->old_bytes);
     if (st != STATUS_OK)
         return st;
-    if (got < n && rec->old_side != SIDE_ABSENT && rec->new_side != SIDE_ABSENT)
-        return refuse(run, rec->off + at + got);
     uint64_t same = first_stranger(run->now, run->new_bytes, e == EXPECT_MIXTURE ? run->old_bytes : run->new_bytes, n);
     return same < n ? refuse(run, rec->off + at + same) : STATUS_OK;
 }
@@ -182,8 +180,6 @@ static enum status expect_origin(struct run *run, const struct journal_record *r
 {
     uint32_t crc = 0;
 
-    if (!range_in(rec->from, rec->len, store_size(run->image)))
-        return refuse(run, rec->from);
     for (uint64_t at = 0; at < rec->len;) {
         size_t n = (size_t)u64_min(rec->len - at, WINDOW);
         enum status st = source_read(run->image->source, rec->from + at, run->now, n);
@@ -216,8 +212,8 @@ static enum status expect_record(struct run *run, const struct journal_record *r
             at += u64_min(data - off, rec->len - at);
             if (at == rec->len)
                 break;
-        } else if (off >= size && (rec->old_side == SIDE_ABSENT || rec->new_side == SIDE_ABSENT)) {
-            break; /* not there (any more), as one side says */
+        } else if (off >= size) {
+            break; /* not there (any more), as one side says: what has both lies below either size */
         }
         size_t n = (size_t)u64_min(rec->len - at, WINDOW);
         st = expect_window(run, rec, stored, at, n, e);
@@ -373,7 +369,7 @@ enum status journal_apply(struct store *journal, struct store *image, struct sto
     st = empty(journal);
     if (st == STATUS_OK)
         st = journal_write(journal, image, stage, &header);
-    if (st == STATUS_OK && header.changes == 0 && header.old_size == header.new_size)
+    if (st == STATUS_OK && header.changes == 0) /* a new size is one as well */
         return empty(journal);
     if (st == STATUS_OK)
         st = journal_mark(journal, JOURNAL_APPLYING, 1, header.crc);

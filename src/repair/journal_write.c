@@ -267,7 +267,7 @@ static enum status write_all(struct writer *w)
 
     if (st == STATUS_OK)
         st = add_changes(w);
-    if (st != STATUS_OK || (w->header.changes == 0 && w->header.old_size == w->header.new_size))
+    if (st != STATUS_OK || w->header.changes == 0)
         return st;
     st = flush(w);
     if (st == STATUS_OK)

@@ -108,7 +108,7 @@ bool metadata_item_put(struct fixing *x, enum known_guid which, const void *byte
     uint32_t slot = m->table.entry_count, old_len = 0;
 
     *ret_status = STATUS_OK;
-    if (m->absence != ABSENT_NOT || fix_metadata_is_shared(x))
+    if (fix_metadata_is_shared(x))
         return false;
     if (item->found) {
         slot = item->entry;
@@ -138,7 +138,7 @@ enum status metadata_entry_remove(struct fixing *x, uint32_t i, const char *acti
 
     if (t->entry_count > METADATA_ENTRIES_MAX)
         return fix_refuse(x, "EntryCount of the metadata table is impossible, so where the table ends is unknown");
-    if (i >= count || fix_metadata_is_shared(x))
+    if (fix_metadata_is_shared(x))
         return STATUS_OK;
     size_t len = (size_t)(count - i) * METADATA_ENTRY_LEN;
     uint8_t *bytes = arena_alloc(x->arena, len);

@@ -94,12 +94,11 @@ static void look_for_harm(struct planner *p, const struct check_result *res)
 }
 
 /* The highest severity of a rule's findings, and the class that goes with repair: the strongest that is offered. */
-static void sum_up(const struct check_result *res, const struct image *img, const struct rule *rule,
-                   struct plan_left *left)
+static void sum_up(const struct check_result *res, const struct rule *rule, struct plan_left *left)
 {
     for (uint64_t i = 0; i < res->finding_count; i++) {
         const struct finding *f = res->findings[i];
-        if (f->rule != rule || finding_is_stored_only(img, f))
+        if (f->rule != rule || finding_is_stored_only(f))
             continue;
         if (left->count++ == 0 || f->severity > left->severity)
             left->severity = f->severity;
@@ -114,7 +113,7 @@ static const char *reason_of(struct planner *p, const struct rule_state *s, cons
         return "cannot be repaired";
     if (p->plan->refused)
         return p->plan->refusal;
-    if (s->fixer != NULL && s->fixer->fix == NULL)
+    if (s->fixer->fix == NULL) /* what can be repaired has a row in the table of fixers */
         return s->fixer->no_fixer;
     if (s->blocked != NULL)
         return s->blocked;
@@ -123,7 +122,7 @@ static const char *reason_of(struct planner *p, const struct rule_state *s, cons
     return s->why_not != NULL ? s->why_not : "no way to repair it was found";
 }
 
-static enum status list_left(struct planner *p, const struct check_result *res, const struct image *img)
+static enum status list_left(struct planner *p, const struct check_result *res)
 {
     struct plan *plan = p->plan;
 
@@ -131,7 +130,7 @@ static enum status list_left(struct planner *p, const struct check_result *res, 
         struct plan_left left = {.rule = rule_at(i)};
         if (res->rules[i].count == 0)
             continue;
-        sum_up(res, img, left.rule, &left);
+        sum_up(res, left.rule, &left);
         if (left.count == 0 || (left.class == REPAIR_NONE && left.severity < SEVERITY_WARNING))
             continue;
         left.count += res->rules[i].count - res->rules[i].kept;
@@ -219,7 +218,7 @@ static enum status one_round(struct planner *p, bool *ret_more)
     if (st == STATUS_OK && !more) {
         plan->after = r.res->verdict;
         plan->errors_after = r.res->counts[SEVERITY_ERROR];
-        st = list_left(p, r.res, r.x.img);
+        st = list_left(p, r.res);
     }
     if (st == STATUS_OK)
         st = round_status(p, &r, failed_before, parent_before);
@@ -310,7 +309,7 @@ static enum status planner_open(struct planner *p)
         p->rules[i].fixer = fixer_find(rule);
         for (uint32_t k = 0; k < p->options->consent_count; k++)
             p->rules[i].consented = p->rules[i].consented || strcmp(p->options->consent[k], rule->id) == 0;
-        if (p->rules[i].consented && (rule->scope == SCOPE_CONTENT || (rule->needs & NEED_DEEP)))
+        if (p->rules[i].consented && rule->scope == SCOPE_CONTENT)
             p->deep = true;
     }
     return STATUS_OK;

@@ -116,7 +116,7 @@ static const char *gate_closed(const struct gate *g, const struct fixer *fixer)
 static bool is_in_hand(const struct round *r, const struct rule_state *s, const struct rule *which,
                        const struct finding *f)
 {
-    if (f->rule != which || finding_is_stored_only(r->x.img, f))
+    if (f->rule != which || finding_is_stored_only(f))
         return false;
     /* The log was taken out of the headers because of another rule, which the user agreed to. */
     bool pending = r->planner->headers.log_wanted != NULL && strcmp(which->id, "VHDX-HDR-018") == 0;

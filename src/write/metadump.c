@@ -88,8 +88,7 @@ static enum status add_metadata(struct dumper *d, const struct view *v)
     st = add_range(d, &d->soft, region->off, region->len);
     if (st == STATUS_OK)
         st = add_range(d, &d->exact, region->off, u64_min(METADATA_TABLE_LEN, region->len));
-    for (uint32_t i = 0; i < v->metadata.table.usable_count && v->metadata.absence == ABSENT_NOT && st == STATUS_OK;
-         i++) {
+    for (uint32_t i = 0; i < v->metadata.table.usable_count && st == STATUS_OK; i++) {
         const struct metadata_entry *e = &v->metadata.entries[i];
 
         if (is_defined_item(known_guid_find(&e->item_id)) && (e->flags & METADATA_FLAG_IS_USER) == 0 &&
@@ -104,7 +103,7 @@ static enum status add_bat(struct dumper *d, const struct view *v)
 {
     enum status st = v->bat_region.found ? add_range(d, &d->exact, v->bat_region.off, v->bat_region.len) : STATUS_OK;
 
-    for (uint64_t i = 0; v->layout != NULL && i < layout_map_fixed_count(v->layout) && st == STATUS_OK; i++) {
+    for (uint64_t i = 0; i < layout_map_fixed_count(v->layout) && st == STATUS_OK; i++) {
         const struct extent *e = layout_map_fixed(v->layout, i);
         if (e->kind == OWNER_BITMAP)
             st = add_range(d, &d->exact, e->start, e->end - e->start);
@@ -242,14 +241,14 @@ static enum status mark_trailing(struct dumper *d)
 {
     static const uint8_t filler = METADUMP_FILLER;
     struct view *v = d->img->main;
-    const uint64_t end = v->layout != NULL ? layout_map_end(v->layout) : UINT64_MAX;
+    const uint64_t end = layout_map_end(v->layout);
     uint64_t budget = LIMIT_RESIDUE_SCAN, looked = 0;
     struct residue r = {.bytes = 0};
 
     if (end >= d->img->file_size)
         return STATUS_OK;
     enum status st = view_residue_within(v, end, d->img->file_size - end, &budget, &r, &looked);
-    if (st == STATUS_OK && r.bytes > 0 && r.first_off < d->img->file_size)
+    if (st == STATUS_OK && r.bytes > 0)
         st = store_write(d->stage, r.first_off, &filler, 1);
     return st;
 }
@@ -306,6 +305,9 @@ enum status metadump_make(struct image *img, struct store *stage, const struct m
     enum status st = view_survey(img->main);
     if (st == STATUS_OK)
         st = view_survey(img->stored);
+    /* Without the BAT nobody knows which bitmaps there are, and where the last block ends. */
+    if (st == STATUS_OK && (img->main->bat.absence == ABSENT_IO || img->stored->bat.absence == ABSENT_IO))
+        st = STATUS_IO;
     if (st == STATUS_OK)
         st = foreign_format_find(img, &foreign);
     if (st == STATUS_OK)

@@ -108,7 +108,7 @@ enum status metadump_sign(struct dumper *d)
     }
     for (int i = 0; i < 2 && st == STATUS_OK; i++) {
         const struct region_copy *c = &d->img->stored->regions[i];
-        if (c->valid && d->img->file_size >= c->off + REGION_TABLE_LEN)
+        if (c->valid)
             st = sign(d, c->off, REGION_TABLE_LEN);
     }
     return st;

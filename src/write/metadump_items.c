@@ -125,7 +125,7 @@ static enum status sweep(struct dumper *d, uint64_t off, uint64_t end)
             break;
         redact_known_guids(&d->redaction, buf, n);
         off = data + n;
-        st = d->redaction.status == STATUS_OK ? metadump_write(d, data, buf, n) : d->redaction.status;
+        st = metadump_write(d, data, buf, n);
     }
     if (buf != NULL)
         arena_release(d->arena, buf);

@@ -38,8 +38,10 @@ enum page_kind { PAGE_OUT, PAGE_EXACT, PAGE_HEADER_SECTION, PAGE_METADATA };
 
 static enum page_kind kind_in(const struct view *v, uint64_t off)
 {
-    const struct extent *e = v->layout != NULL ? layout_map_fixed_at(v->layout, off, LOG_SECTOR_LEN) : NULL;
+    const struct extent *e = layout_map_region_at(v->layout, off, LOG_SECTOR_LEN); /* though the log be there as well */
 
+    if (e == NULL)
+        e = layout_map_fixed_at(v->layout, off, LOG_SECTOR_LEN);
     if (e == NULL)
         return PAGE_OUT;
     if (e->kind == OWNER_BITMAP)

@@ -140,7 +140,7 @@ void redact_guid(struct redaction *r, uint8_t *p)
 
 void redact_known_guids(struct redaction *r, uint8_t *p, size_t len)
 {
-    for (size_t i = 0; len >= 16 && i <= len - 16 && r->status == STATUS_OK;) {
+    for (size_t i = 0; len >= 16 && i <= len - 16;) {
         /* No GUID here is nil, so each has one of its bytes at the next one that is set, or behind it. */
         const size_t set = span_find_nonzero(span_of(p, len), i);
         if (set > i + 15) {

@@ -94,7 +94,7 @@ static bool redact_guid_text(struct redaction *r, uint8_t *p, size_t n)
     (void)guid_text(&g, text);
     for (size_t i = 0; i < n; i++) {
         const char c = text[i];
-        put_le16(p + UNIT * i, (uint16_t)(unsigned char)(has_upper && c >= 'a' && c <= 'f' ? c - 'a' + 'A' : c));
+        put_le16(p + UNIT * i, (uint16_t)(unsigned char)(has_upper && c >= 'a' ? c - 'a' + 'A' : c));
     }
     return true;
 }
@@ -128,7 +128,7 @@ static void make_word(const struct redaction *r, uint8_t *word, size_t n)
     for (int try = 0; try < TRIES; try++, seed++) {
         for (size_t i = 0; i < n; i++)
             put_le16(word + UNIT * i, (uint16_t)('a' + scramble(seed ^ (uint64_t)i << 40) % 26));
-        if (!is_kept(word, n) && key_at(word, n) == 0 && find_name(r, word, UNIT * n, true) == NULL)
+        if (!is_kept(word, n) && find_name(r, word, UNIT * n, true) == NULL)
             return;
     }
 }

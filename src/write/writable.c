@@ -228,7 +228,7 @@ static enum status judge_places(struct judge *j, uint64_t *ret_end)
     if (st != STATUS_OK)
         return st;
     if (v->survey == NULL)
-        return v->bat.absence == ABSENT_IO ? STATUS_IO : STATUS_INTERNAL;
+        return STATUS_IO; /* it was there when it was looked for */
     if (!v->survey->overlaps_checked)
         refuse(j, "it could not be found out whether blocks overlap");
     judge_fixed_places(j);
