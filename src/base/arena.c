@@ -138,19 +138,22 @@ static struct block *small_block(struct arena *a, size_t size)
     return b;
 }
 
-/* Random accesses to megabytes are mostly misses of address translation; a host without large pages says no. */
+/*
+ * Random accesses to megabytes are mostly misses of address translation; a host without large pages says no. For about
+ * two large pages and more, so that the end is not before the first of them.
+ */
 static void advise_huge(uintptr_t start, size_t size)
 {
     uintptr_t first = (start + ARENA_HUGE - 1) / ARENA_HUGE * ARENA_HUGE,
               end = (start + size) / ARENA_HUGE * ARENA_HUGE;
 
-    if (first < end)
-        (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+    (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
 }
 
-static struct block *large_block(struct arena *a, size_t size)
+static struct block *large_block(struct arena *a, size_t size, bool zeroed)
 {
-    struct large *l = (struct large *)calloc(1, sizeof(*l) - sizeof(struct block) + size);
+    size_t all = sizeof(struct large) - sizeof(struct block) + size;
+    struct large *l = (struct large *)(zeroed ? calloc(1, all) : malloc(all));
 
     if (l == NULL)
         return NULL;
@@ -164,7 +167,7 @@ static struct block *large_block(struct arena *a, size_t size)
     return &l->block;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+static void *new_block(struct arena *a, size_t size, bool zeroed)
 {
     uint64_t charge;
 
@@ -176,7 +179,7 @@ void *arena_alloc(struct arena *a, size_t size)
         return fail(a, STATUS_LIMIT);
 
     bool large = size >= ARENA_LARGE;
-    struct block *b = large ? large_block(a, (size_t)charge) : small_block(a, (size_t)charge);
+    struct block *b = large ? large_block(a, (size_t)charge, zeroed) : small_block(a, (size_t)charge);
     if (b == NULL)
         return fail(a, STATUS_NO_MEMORY);
     ASAN_UNPOISON_MEMORY_REGION(b, sizeof(*b) + size);
@@ -184,9 +187,19 @@ void *arena_alloc(struct arena *a, size_t size)
     b->large = large;
     ASAN_POISON_MEMORY_REGION(b, sizeof(*b));
     a->used += charge;
-    if (!large) /* room of a chunk is zeroed as it is handed out: much of it never is */
+    if (zeroed && !large) /* room of a chunk is zeroed as it is handed out: much of it never is */
         memset(b + 1, 0, size);
     return b + 1;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    return new_block(a, size, true);
+}
+
+void *arena_room(struct arena *a, size_t size)
+{
+    return new_block(a, size, false);
 }
 
 void *arena_array(struct arena *a, uint64_t count, size_t size)

@@ -20,6 +20,8 @@ void arena_destroy(struct arena *a); /* NULL is fine */
 
 /* Zeroed, aligned for any object; size 0 gives a unique pointer. NULL: see arena_status(). */
 void *arena_alloc(struct arena *a, size_t size);
+/* The same for what is written at once: its bytes are not zeroed. */
+void *arena_room(struct arena *a, size_t size);
 /* Zeroed array; checks count * size. */
 void *arena_array(struct arena *a, uint64_t count, size_t size);
 /* Copy of len bytes plus a NUL behind. */

@@ -10,9 +10,10 @@
 
 static const uint32_t REPLACEMENT = 0xfffd;
 
+/* Of a surrogate. */
 static bool is_high_surrogate(uint32_t u)
 {
-    return u >= 0xd800 && u <= 0xdbff;
+    return u <= 0xdbff;
 }
 
 static bool is_low_surrogate(uint32_t u)
@@ -68,14 +69,43 @@ static size_t utf8_put(char *out, uint32_t c)
     return n;
 }
 
+/* Most text is ASCII, which goes four units at a time. */
+enum { QUAD = 4 };
+#define IN_QUAD(lane) (UINT64_C(0x0001000100010001) * (lane))
+
+/* Whether the four units at unit i are ASCII; these in any case. */
+static inline bool utf16_quad(struct span s, size_t i, size_t units, uint64_t *ret)
+{
+    if (units - i < QUAD)
+        return false;
+    *ret = le64(s.ptr + 2 * i);
+    return (*ret & IN_QUAD(0xff80)) == 0;
+}
+
+/* Units are below 0x80, so a sum with what is missing to 0x80 tells which of them have reached something. */
+static inline void quad_note(struct utf16_text *t, uint64_t quad)
+{
+    uint64_t not_nul = (quad + IN_QUAD(0x7f)) & IN_QUAD(0x80), printable = (quad + IN_QUAD(0x60)) & IN_QUAD(0x80);
+    uint64_t del = (quad + IN_QUAD(0x01)) & IN_QUAD(0x80);
+
+    t->has_nul |= not_nul != IN_QUAD(0x80);
+    t->has_control |= ((not_nul & ~printable) | del) != 0;
+}
+
 enum status utf16_decode(struct arena *a, struct span s, struct utf16_text *ret)
 {
     struct utf16_text t = {.units = s.len / 2, .odd_byte = s.len % 2 != 0};
-    uint64_t len = 0;
+    uint64_t len = 0, quad;
     uint32_t c;
     bool bad;
 
     for (size_t i = 0; i < t.units;) {
+        if (utf16_quad(s, i, t.units, &quad)) {
+            quad_note(&t, quad);
+            len += QUAD;
+            i += QUAD;
+            continue;
+        }
         size_t taken = utf16_next(s.ptr, i, t.units, &c, &bad);
         if (bad && !t.unpaired) {
             t.unpaired = true;
@@ -95,6 +125,12 @@ enum status utf16_decode(struct arena *a, struct span s, struct utf16_text *ret)
     t.str = out;
     t.len = (size_t)len;
     for (size_t i = 0; i < t.units;) {
+        if (utf16_quad(s, i, t.units, &quad)) {
+            for (unsigned k = 0; k < QUAD; k++)
+                *out++ = (char)(quad >> 16 * k & 0x7f);
+            i += QUAD;
+            continue;
+        }
         i += utf16_next(s.ptr, i, t.units, &c, &bad);
         out += utf8_put(out, c);
     }

@@ -87,7 +87,7 @@ static enum status reserve(struct bat_stream *s, uint64_t count)
     if (count <= s->room)
         return STATUS_OK;
     bat_stream_close(s);
-    s->buf = arena_array(s->view->arena, room, BAT_ENTRY_LEN);
+    s->buf = arena_room(s->view->arena, (size_t)(room * BAT_ENTRY_LEN));
     if (!s->buf)
         return arena_status(s->view->arena);
     s->room = room;

@@ -31,7 +31,7 @@ static size_t to_grain(uint64_t used, size_t len, size_t least)
 /* Keeps the first `front` bytes of buf; its memory goes back to the arena, where the next structure finds it. */
 static enum status cut(struct arena *a, uint8_t *buf, size_t front, struct span *ret)
 {
-    uint8_t *kept = arena_alloc(a, front);
+    uint8_t *kept = arena_room(a, front);
 
     if (!kept)
         return arena_status(a);
@@ -47,7 +47,7 @@ enum status structure_read(struct arena *a, struct source *src, uint64_t off, si
     size_t there = off < src->size ? (size_t)u64_min(len, src->size - off) : 0;
     uint64_t used = there <= STRUCTURE_GRAIN ? there : data_end(src, off, off + there) - off;
     size_t n = to_grain(used, len, least);
-    uint8_t *buf = arena_alloc(a, n);
+    uint8_t *buf = arena_room(a, n);
     struct span bytes = span_of(buf, n);
     enum status st = STATUS_OK;
 
@@ -55,6 +55,7 @@ enum status structure_read(struct arena *a, struct source *src, uint64_t off, si
         return arena_status(a);
     if (used > 0)
         st = source_read(src, off, buf, (size_t)used);
+    memset(buf + used, 0, n - (size_t)used);
     if (st == STATUS_OK && n >= ARENA_LARGE)
         st = cut(a, buf, to_grain(span_end_nonzero(bytes), len, least), &bytes);
     if (st != STATUS_OK)
@@ -68,10 +69,11 @@ enum status structure_extend(struct arena *a, struct span *s, size_t len)
 {
     if (s->len >= len)
         return STATUS_OK;
-    uint8_t *buf = arena_alloc(a, len);
+    uint8_t *buf = arena_room(a, len);
     if (!buf)
         return arena_status(a);
     memcpy(buf, s->ptr, s->len);
+    memset(buf + s->len, 0, len - s->len);
     *s = span_of(buf, len);
     return STATUS_OK;
 }
