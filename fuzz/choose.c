@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chooses a corpus: of many inputs those that reach the most for their bytes. Linked with a target whose library
+ * Chooses a corpus: of many inputs those that reach the most for what they cost. Linked with a target whose library
  * follows edges (-fsanitize-coverage) in the place of an engine; tools/merge-corpus runs it.
  *
  *     TARGET LIMIT [FIRST] <paths    one path a line; LIMIT: bytes of all that is chosen
  *
  * Prints the paths of the chosen inputs: those of the file FIRST, then the best first. Each time that input is taken
- * which adds the most edges for its size, until nothing is added or nothing fits. An input that fails, or does not end,
- * ends the run, with its path on standard error. As the driver that replays the corpus this is no engine to the
- * targets: what counts is what the replay reaches.
+ * which adds the most edges for its price, until nothing is added or nothing fits. The price is its size and its work:
+ * an engine runs each input of the corpus, changed, as often as any other, so that a few slow ones take most of its
+ * time. Work is what the counters of source coverage add up to when the target runs as under an engine, which is the
+ * same on every machine. What counts as reached is what the replay reaches. An input that fails, or does not end, ends
+ * the run, with its path on standard error.
  */
 #include <errno.h>
 #include <signal.h>
@@ -25,10 +27,11 @@ enum {
     PATH_LEN = 4096,
     INPUT_MAX = 1 << 20,
     SECONDS_MAX = 300,
-    OVERHEAD = 64 /* bytes that a file costs beside its own */
+    OVERHEAD = 64,     /* bytes that a file costs beside its own */
+    WORK_OF_BYTE = 10, /* counts that cost as much as a byte */
 };
 
-const char property_replays = 1;
+char property_replays = 1;
 
 /* ---- edges ---- */
 
@@ -50,11 +53,27 @@ void __sanitizer_cov_pcs_init(const uintptr_t *start, const uintptr_t *stop)
     (void)stop;
 }
 
+/* ---- work ---- */
+
+uint64_t *__llvm_profile_begin_counters(void);
+uint64_t *__llvm_profile_end_counters(void);
+void __llvm_profile_reset_counters(void);
+
+static uint64_t work_done(void)
+{
+    uint64_t sum = 0;
+
+    for (const uint64_t *p = __llvm_profile_begin_counters(); p < __llvm_profile_end_counters(); p++)
+        sum += *p;
+    return sum;
+}
+
 /* ---- inputs ---- */
 
 struct candidate {
     char *path;
     size_t size;
+    double price;
     uint64_t *reached; /* a bit for each edge */
     size_t gain;       /* edges it would add, as of some earlier moment: never less than now */
     bool taken;
@@ -84,7 +103,16 @@ static void *must(void *ptr)
     return ptr;
 }
 
-/* What the input reaches; false when it cannot be read. */
+/* As an engine runs it, or the replay. */
+static void run_once(const uint8_t *input, size_t size, bool replay)
+{
+    property_replays = replay;
+    (void)alarm(SECONDS_MAX);
+    (void)LLVMFuzzerTestOneInput(input, size);
+    (void)alarm(0);
+}
+
+/* What the input reaches and costs; false when it cannot be read. */
 static bool run(struct candidate *c)
 {
     static uint8_t bytes[INPUT_MAX];
@@ -98,12 +126,13 @@ static bool run(struct candidate *c)
     (void)fclose(f);
     uint8_t *input = must(malloc(c->size > 0 ? c->size : 1)); /* of exactly this size */
     memcpy(input, bytes, c->size);
+    running = c->path;
+    __llvm_profile_reset_counters();
+    run_once(input, c->size, false);
+    c->price = (double)(c->size + OVERHEAD) + (double)work_done() / WORK_OF_BYTE;
     size_t count = (size_t)(edges_end - edges);
     memset(edges, 0, count);
-    running = c->path;
-    (void)alarm(SECONDS_MAX);
-    (void)LLVMFuzzerTestOneInput(input, c->size);
-    (void)alarm(0);
+    run_once(input, c->size, true);
     free(input);
     c->reached = must(calloc(words, sizeof(*c->reached)));
     for (size_t i = 0; i < count; i++)
@@ -142,10 +171,10 @@ static bool read_candidates(void)
 
 /* ---- choosing ---- */
 
-/* a is worth more for its size than b. */
+/* a is worth more for its price than b. */
 static bool is_better(const struct candidate *a, const struct candidate *b)
 {
-    return (double)a->gain * (double)(b->size + OVERHEAD) > (double)b->gain * (double)(a->size + OVERHEAD);
+    return (double)a->gain * b->price > (double)b->gain * a->price;
 }
 
 /* The best that fits, with its gain up to date; NULL: none adds anything. Gains only fall, so most need no new count.

@@ -24,8 +24,8 @@ __attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 enum { DEPTH_MAX = 16 };
 
-extern const char property_replays;
-const char property_replays = 1; /* see property.h */
+extern char property_replays;
+char property_replays = 1; /* see property.h */
 
 static const char *current; /* the input being run, for the dying message */
 static unsigned long inputs, unread;

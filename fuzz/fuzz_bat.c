@@ -380,7 +380,11 @@ static void judge_all(struct oracle *o, const struct table *t)
 {
     uint64_t per = t->g.chunk_ratio + 1;
 
-    *o = (struct oracle){.t = t, .walk = u64_min(t->g.entries, t->slot_count)};
+    /* A note is cleared when its slot is judged, and few of them have one. */
+    o->t = t;
+    o->walk = u64_min(t->g.entries, t->slot_count);
+    o->survey = (struct bat_survey){.states = {0}};
+    memset(o->claims, 0, sizeof(o->claims));
     for (size_t i = 0; i < t->count; i++)
         judge_slot(o, i);
     judge_pairs(o);

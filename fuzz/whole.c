@@ -107,32 +107,38 @@ static void judge_finding(const struct finding *f)
     ASSERT(!f->has_guest_range || f->guest_len <= INT64_MAX - f->guest_off, "%s: guest range", f->rule->id);
 }
 
-static void judge_rules(const struct check_result *res)
+static const char *rule_of(const struct check_result *res, const struct rule_result *r)
 {
-    const uint32_t count = rule_count();
+    return rule_at((uint32_t)(r - res->rules))->id;
+}
+
+/* There are hundreds of rules, and few of them have anything to say. */
+static void judge_rules(const struct check_result *res, uint64_t *ret_suppressed)
+{
+    const struct rule_result *end = res->rules + rule_count();
     uint64_t failed = 0, evaluated = 0, kept = 0;
 
-    for (uint32_t i = 0; i < count; i++) {
-        const struct rule_result *r = &res->rules[i];
-        ASSERT(r->kept <= r->count, "%s", rule_at(i)->id);
-        ASSERT((r->outcome == RULE_FAILED) == (r->count > 0), "%s: outcome %d", rule_at(i)->id, (int)r->outcome);
-        ASSERT((r->outcome == RULE_NOT_EVALUATED) == (r->reason != NULL), "%s: reason", rule_at(i)->id);
-        failed += r->count;
-        kept += r->kept;
-        evaluated += r->outcome != RULE_NOT_EVALUATED;
+    for (const struct rule_result *r = res->rules; r < end; r++) {
+        const struct rule_result x = *r;
+        ASSERT(x.kept <= x.count, "%s", rule_of(res, r));
+        ASSERT((x.outcome == RULE_FAILED) == (x.count > 0), "%s: outcome %d", rule_of(res, r), (int)x.outcome);
+        ASSERT((x.outcome == RULE_NOT_EVALUATED) == (x.reason != NULL), "%s: reason", rule_of(res, r));
+        failed += x.count;
+        kept += x.kept;
+        evaluated += x.outcome != RULE_NOT_EVALUATED;
     }
     ASSERT(evaluated == res->evaluated);
     ASSERT(kept == res->finding_count);
     ASSERT(failed == res->counts[SEVERITY_ERROR] + res->counts[SEVERITY_WARNING] + res->counts[SEVERITY_INFO]);
+    *ret_suppressed = failed - kept;
 }
 
 void whole_judge(const struct check_result *res)
 {
-    const uint32_t count = rule_count();
-    uint64_t listed[SEVERITY_COUNT] = {0}, suppressed = 0;
+    uint64_t listed[SEVERITY_COUNT] = {0}, suppressed;
     const struct finding *before = NULL;
 
-    judge_rules(res);
+    judge_rules(res, &suppressed);
     for (uint64_t i = 0; i < res->finding_count; i++) {
         const struct finding *f = res->findings[i];
         judge_finding(f);
@@ -140,8 +146,6 @@ void whole_judge(const struct check_result *res)
         listed[f->severity]++;
         before = f;
     }
-    for (uint32_t i = 0; i < count; i++)
-        suppressed += res->rules[i].count - res->rules[i].kept;
     for (int s = 0; s < SEVERITY_COUNT; s++)
         ASSERT(suppressed > 0 ? listed[s] <= res->counts[s] : listed[s] == res->counts[s], "severity %d", s);
 
