@@ -23,16 +23,20 @@ const char *const mode_names[MODES] = {"by itself", "its rule", "everything"};
 /* ---- the plan of a case ---- */
 
 /* The image that children of the builder are made for, when the case itself names no parent. */
-static void give_parent(struct planned *p)
+static void give_parent(struct planned *p, const struct job *j)
 {
     struct image *img = NULL;
 
-    p->parent_img = img_create(NULL);
+    p->parent_img = img_create(j->parent);
+    if (j->bend_parent != NULL)
+        j->bend_parent(p->parent_img);
     p->parent_source = img_source(p->parent_img);
     p->parent_arena = arena_create(LIMIT_MEMORY_DEFAULT);
     assert_non_null(p->parent_arena);
     assert_int_equal(image_open(p->parent_arena, p->parent_source, "parent.vhdx", NULL, NULL, &img), STATUS_OK);
     p->options.parent = img;
+    if (p->run.image->main->type != DISK_DIFFERENCING)
+        return;
     /* What was true before is asked with the parent as well. */
     assert_int_equal(chain_lend(p->run.image, img, "parent.vhdx"), STATUS_OK);
     assert_int_equal(check_run(p->run.image, &p->run.scene.check, NULL, &p->before), STATUS_OK);
@@ -43,17 +47,24 @@ static void set_options(struct planned *p, const struct job *j)
     const struct chain_parent *link = p->run.image->parent;
 
     p->options = (struct plan_options){.consent = p->consent, .max_memory = LIMIT_MEMORY_DEFAULT};
-    if (j->mode == CASE_RULE)
+    if (j->consent != NULL) {
+        char *next = NULL;
+        assert_true((size_t)snprintf(p->words, sizeof(p->words), "%s", j->consent) < sizeof(p->words));
+        for (char *w = strtok_r(p->words, " ", &next); w != NULL; w = strtok_r(NULL, " ", &next))
+            p->consent[p->options.consent_count++] = w;
+    } else if (j->mode == CASE_RULE)
         p->consent[p->options.consent_count++] = j->c->rule;
-    for (uint32_t i = 0; j->mode == EVERYTHING && i < fixer_count(); i++)
+    for (uint32_t i = 0; j->consent == NULL && j->mode == EVERYTHING && i < fixer_count(); i++)
         if (fixer_at(i)->fix != NULL)
             p->consent[p->options.consent_count++] = fixer_at(i)->rule;
     if (link != NULL && link->state == PARENT_FOUND)
         p->options.parent = link->image;
-    else if (p->run.image->main->type == DISK_DIFFERENCING && j->mode != BY_ITSELF)
-        give_parent(p);
-    if (p->options.parent != NULL)
+    else if (!j->alone && (j->lend || (p->run.image->main->type == DISK_DIFFERENCING && j->mode != BY_ITSELF)))
+        give_parent(p, j);
+    if (p->options.parent != NULL && j->parent_path == NULL)
         p->options.parent_path = ".\\parent.vhdx";
+    else if (p->options.parent != NULL && j->parent_path[0] != '\0')
+        p->options.parent_path = j->parent_path;
 }
 
 void planned_open(struct planned *p, const struct job *j)

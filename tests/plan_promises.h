@@ -19,6 +19,13 @@ struct job {
     bool guard; /* the case's guard instead */
     /* Whether findings of the rule, which the plan was allowed to repair, may stay for the reason that it gives. */
     bool (*may_stay)(const struct job *j, const struct rule *rule, const char *reason);
+    /* By another choice than the mode's: rule ids with spaces between; NULL: the mode's. */
+    const char *consent;
+    bool alone;                           /* no parent is given, whatever the mode */
+    bool lend;                            /* one is given, whatever the disk's type */
+    const struct img_params *parent;      /* of that parent; NULL: the builder's own */
+    void (*bend_parent)(struct img *img); /* NULL: it is right */
+    const char *parent_path;              /* NULL: ".\\parent.vhdx"; "": none */
 };
 
 struct planned {
@@ -26,6 +33,7 @@ struct planned {
     struct img *parent_img; /* of children without one, but for BY_ITSELF */
     struct source *parent_source;
     struct arena *parent_arena;
+    char words[512];
     const char *consent[512];
     struct plan_options options;
     struct arena *arena;

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -20,7 +18,10 @@
 #include <unistd.h>
 
 #include "api_memory.h"
+#include "api_parts.h"
 #include "base/le.h"
+
+#include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
 
 /* Every test runs inside a fresh directory. */
 static char dir[PATH_MAX];
@@ -74,6 +75,7 @@ static void words(void **state)
     assert_string_equal(vhdxray_type_name(VHDXRAY_TYPE_DYNAMIC), "dynamic");
     assert_string_equal(vhdxray_type_name(VHDXRAY_TYPE_FIXED), "fixed");
     assert_string_equal(vhdxray_type_name(VHDXRAY_TYPE_DIFFERENCING), "differencing");
+    assert_string_equal(vhdxray_type_name((vhdxray_type)99), "unknown"); /* what no such library has */
     assert_string_equal(vhdxray_log_state_name(VHDXRAY_LOG_EMPTY), "empty");
     assert_string_equal(vhdxray_log_state_name(VHDXRAY_LOG_DIRTY), "dirty");
     assert_string_equal(vhdxray_log_state_name(VHDXRAY_LOG_INVALID), "invalid");
@@ -91,6 +93,31 @@ static void words(void **state)
     assert_string_equal(vhdxray_state_name(VHDXRAY_STATE_FULLY_PRESENT), "fully_present");
     assert_string_equal(vhdxray_state_name(VHDXRAY_STATE_PAST_PARENT), "past_parent");
     assert_string_equal(vhdxray_state_name((vhdxray_state)99), "unknown");
+}
+
+/* What the library says inside has one word outside. */
+static void statuses_have_their_words(void **state)
+{
+    (void)state;
+    static const struct {
+        enum status inside;
+        vhdxray_status outside;
+    } rows[] = {
+        {STATUS_OK, VHDXRAY_OK},
+        {STATUS_IO, VHDXRAY_ERROR_IO},
+        {STATUS_RANGE, VHDXRAY_ERROR_ARGUMENT},
+        {STATUS_NO_MEMORY, VHDXRAY_ERROR_NO_MEMORY},
+        {STATUS_LIMIT, VHDXRAY_ERROR_LIMIT},
+        {STATUS_NOT_FOUND, VHDXRAY_ERROR_NOT_FOUND},
+        {STATUS_REFUSED, VHDXRAY_ERROR_REFUSED},
+        {STATUS_INTERNAL, VHDXRAY_ERROR_INTERNAL},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(api_public_status(rows[i].inside), rows[i].outside);
+        if (rows[i].inside != STATUS_RANGE && rows[i].inside != STATUS_OK)
+            assert_string_equal(vhdxray_status_text(rows[i].outside), status_text(rows[i].inside));
+    }
 }
 
 /* ---- opening ---- */
@@ -285,16 +312,16 @@ static void later_callers(void **state)
 /* Sizes that are none: never set, of an unfinished structure, not initialised. */
 static const size_t wrong_sizes[] = {0, sizeof(size_t), SIZE_MAX, 1 << 20};
 
-#define REFUSES(type, call)                                                                    \
-    for (size_t k = 0; k <= sizeof(wrong_sizes) / sizeof(wrong_sizes[0]); k++) {               \
-        bool last = k == sizeof(wrong_sizes) / sizeof(wrong_sizes[0]);                         \
-        size_t size = last ? sizeof(type) - 1 : wrong_sizes[k];                                \
-        type x;                                                                                \
-        memset(&x, 0x5a, sizeof(x));                                                           \
-        x.size_of = size;                                                                      \
-        assert_int_equal(call, VHDXRAY_ERROR_ARGUMENT);                                        \
-        assert_int_equal(x.size_of, size);                                                     \
-        assert_int_equal(((unsigned char *)&x)[sizeof(x) - 1], 0x5a); /* nothing was written */ \
+#define REFUSES(type, call)                                                                                            \
+    for (size_t k = 0; k <= sizeof(wrong_sizes) / sizeof(wrong_sizes[0]); k++) {                                       \
+        bool last = k == sizeof(wrong_sizes) / sizeof(wrong_sizes[0]);                                                 \
+        size_t size = last ? sizeof(type) - 1 : wrong_sizes[k];                                                        \
+        type x;                                                                                                        \
+        memset(&x, 0x5a, sizeof(x));                                                                                   \
+        x.size_of = size;                                                                                              \
+        assert_int_equal(call, VHDXRAY_ERROR_ARGUMENT);                                                                \
+        assert_int_equal(x.size_of, size);                                                                             \
+        assert_int_equal(((unsigned char *)&x)[sizeof(x) - 1], 0x5a); /* nothing was written */                        \
     }
 
 static void wrong_sizes_are_refused(void **state)
@@ -352,7 +379,7 @@ static void options_that_cannot_be(void **state)
 {
     (void)state;
     const char *const names[] = {"a", NULL};
-    const char *const missing[] = {"nowhere"};
+    const char *missing[] = {"nowhere"};
     const char *many[257];
     vhdxray_options o = {.size_of = sizeof(o), .parents = names, .parent_count = 2};
     vhdxray *image;
@@ -373,6 +400,27 @@ static void options_that_cannot_be(void **state)
     o = (vhdxray_options){.size_of = sizeof(o), .search_dirs = missing, .search_dir_count = 1};
     assert_int_equal(vhdxray_open("a.vhdx", &o, &image, message, sizeof(message)), VHDXRAY_ERROR_NOT_FOUND);
     assert_memory_equal(message, "nowhere: ", 9);
+    /* No folder; one that leads to itself; and a long name, of which the end is shown in whole letters. */
+    missing[0] = "a.vhdx";
+    assert_int_equal(vhdxray_open("a.vhdx", &o, &image, message, sizeof(message)), VHDXRAY_ERROR_NOT_FOUND);
+    assert_int_equal(symlink("round", "round"), 0);
+    missing[0] = "round";
+    assert_int_equal(vhdxray_open("a.vhdx", &o, &image, message, sizeof(message)), VHDXRAY_ERROR_IO);
+    char longer[602];
+    for (size_t i = 0; i < 600; i += 2)
+        memcpy(longer + i, "\xc3\xa4", 2);
+    memcpy(longer + 600, "b", 2);
+    missing[0] = longer;
+    char all[1024];
+    assert_int_equal(vhdxray_open("a.vhdx", &o, &image, all, sizeof(all)), VHDXRAY_ERROR_IO);
+    const char *end = strchr(all, 'b');
+    assert_non_null(end);
+    assert_true(end - all <= 256 && end - all > 250);
+    assert_memory_equal(all, "\xc3\xa4", 2);
+    /* More milliseconds than can be counted are no limit. */
+    o = (vhdxray_options){.size_of = sizeof(o), .timeout_ms = UINT64_MAX};
+    assert_int_equal(vhdxray_open("a.vhdx", &o, &image, message, sizeof(message)), VHDXRAY_OK);
+    vhdxray_close(image);
 }
 
 static unsigned open_descriptors(void)
@@ -406,9 +454,11 @@ static void descriptors_are_given_back(void **state)
 static void facts(void **state)
 {
     (void)state;
-    struct img *img = img_create(&(struct img_params){
-        .virtual_size = 100 * MIB, .block_size = 8 * MIB, .logical_sector_size = 4096, .physical_sector_size = 4096,
-        .creator = "somebody"});
+    struct img *img = img_create(&(struct img_params){.virtual_size = 100 * MIB,
+                                                      .block_size = 8 * MIB,
+                                                      .logical_sector_size = 4096,
+                                                      .physical_sector_size = 4096,
+                                                      .creator = "somebody"});
     struct memory m = {.img = img};
     vhdxray_facts f = {.size_of = sizeof(f)};
     vhdxray *image;
@@ -734,6 +784,15 @@ static void time_is_limited(void **state)
     (void)nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 600 * 1000 * 1000}, NULL);
     assert_int_equal(vhdxray_read(image, 0, buf, sizeof(buf)), VHDXRAY_OK);
     vhdxray_close(image);
+    /* And looking for what is where takes some, too. */
+    vhdxray_extent extent = {.size_of = sizeof(extent)};
+    o.timeout_ms = 100;
+    assert_int_equal(memory_open(&m, &o, &image), VHDXRAY_OK);
+    assert_int_equal(vhdxray_can_read(image), VHDXRAY_OK);
+    m.slow_ns = 150 * 1000 * 1000;
+    assert_int_equal(vhdxray_get_extent(image, 0, UINT64_MAX, &extent), VHDXRAY_ERROR_LIMIT);
+    assert_non_null(strstr(vhdxray_last_error(image), "timeout_ms"));
+    vhdxray_close(image);
     img_free(img);
 }
 
@@ -764,8 +823,8 @@ static void *work(void *arg)
             j->ok = false;
             break;
         }
-        j->ok = vhdxray_get_json(image, &text, &j->json_length) == VHDXRAY_OK &&
-                vhdxray_get_facts(image, &f) == VHDXRAY_OK;
+        j->ok =
+            vhdxray_get_json(image, &text, &j->json_length) == VHDXRAY_OK && vhdxray_get_facts(image, &f) == VHDXRAY_OK;
         j->sum = 0;
         for (uint64_t at = 0; j->ok && at < f.virtual_size; at += 64 * sizeof(buf)) {
             j->ok = vhdxray_read(image, at, buf, sizeof(buf)) == VHDXRAY_OK;
@@ -811,6 +870,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_agree),
         cmocka_unit_test(words),
+        cmocka_unit_test(statuses_have_their_words),
         cmocka_unit_test_setup_teardown(nothing_to_open, enter, leave),
         cmocka_unit_test_setup_teardown(from_a_descriptor, enter, leave),
         cmocka_unit_test(from_callbacks),

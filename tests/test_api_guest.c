@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The public API as a program sees it: the guest's disk, its extents and its parents. What is read is the model's affair
- * (test_guest.c); here it is what arrives, and in which words a refusal comes. */
+/* The public API as a program sees it: the guest's disk, its extents and its parents. What is read is the model's
+ * affair (test_guest.c); here it is what arrives, and in which words a refusal comes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -122,10 +122,10 @@ static void extents_of_every_state(void **state)
         vhdxray_state state;
         bool data;
     } want[] = {
-        {0, 2, VHDXRAY_STATE_FULLY_PRESENT, true},  {2, 1, VHDXRAY_STATE_UNDEFINED, false},
-        {3, 1, VHDXRAY_STATE_ZERO, false},          {4, 1, VHDXRAY_STATE_NOT_PRESENT, false},
-        {5, 1, VHDXRAY_STATE_UNMAPPED, false},      {6, 2, VHDXRAY_STATE_NOT_PRESENT, false},
-        {8, 1, VHDXRAY_STATE_FULLY_PRESENT, true},  {9, 1, VHDXRAY_STATE_NOT_PRESENT, false},
+        {0, 2, VHDXRAY_STATE_FULLY_PRESENT, true}, {2, 1, VHDXRAY_STATE_UNDEFINED, false},
+        {3, 1, VHDXRAY_STATE_ZERO, false},         {4, 1, VHDXRAY_STATE_NOT_PRESENT, false},
+        {5, 1, VHDXRAY_STATE_UNMAPPED, false},     {6, 2, VHDXRAY_STATE_NOT_PRESENT, false},
+        {8, 1, VHDXRAY_STATE_FULLY_PRESENT, true}, {9, 1, VHDXRAY_STATE_NOT_PRESENT, false},
     };
     vhdxray_extent e = {.size_of = sizeof(e)};
     vhdxray *image;
@@ -163,10 +163,12 @@ static void extents_of_every_state(void **state)
 static void extents_are_one_piece_of_the_file(void **state)
 {
     (void)state;
-    const struct img_block blocks[] = {{.block = 0, .state = 6, .off = 20 * MIB}, {.block = 1, .state = 6, .off = 18 * MIB},
-                                       {.block = 2, .state = 6, .off = 22 * MIB}, {.block = 3, .state = 6, .off = 24 * MIB}};
-    struct img *img = img_create(&(struct img_params){.states = "", .blocks = blocks, .block_count = 4,
-                                                      .data = IMG_DATA_DENSE});
+    const struct img_block blocks[] = {{.block = 0, .state = 6, .off = 20 * MIB},
+                                       {.block = 1, .state = 6, .off = 18 * MIB},
+                                       {.block = 2, .state = 6, .off = 22 * MIB},
+                                       {.block = 3, .state = 6, .off = 24 * MIB}};
+    struct img *img =
+        img_create(&(struct img_params){.states = "", .blocks = blocks, .block_count = 4, .data = IMG_DATA_DENSE});
     struct memory m = {.img = img};
     const uint64_t firsts[] = {0, 1, 2, 4};
     vhdxray_extent e = {.size_of = sizeof(e)};
@@ -242,6 +244,24 @@ static void host_that_cannot_read(void **state)
     img_free(img);
 }
 
+/* The file is cut off while it is open: the host has no error to tell. */
+static void file_that_becomes_shorter(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&(struct img_params){.states = "66"});
+    uint8_t buf[4096];
+    vhdxray *image;
+
+    img_save(img, "short.vhdx");
+    assert_int_equal(vhdxray_open("short.vhdx", NULL, &image, NULL, 0), VHDXRAY_OK);
+    assert_int_equal(vhdxray_can_read(image), VHDXRAY_OK);
+    assert_int_equal(truncate("short.vhdx", (off_t)img_block_off(img, 1)), 0);
+    assert_int_equal(vhdxray_read(image, img->params.block_size + 8192, buf, sizeof(buf)), VHDXRAY_ERROR_IO);
+    assert_non_null(strstr(vhdxray_last_error(image), "it became shorter"));
+    vhdxray_close(image);
+    img_free(img);
+}
+
 static void a_dirty_log_is_replayed_in_memory(void **state)
 {
     (void)state;
@@ -277,8 +297,8 @@ static void a_dirty_log_is_replayed_in_memory(void **state)
 static void holes_of_the_host_are_zeros(void **state)
 {
     (void)state;
-    struct img *img = img_create(&(struct img_params){.type = IMG_FIXED, .virtual_size = 8 * MIB,
-                                                      .data = IMG_DATA_NONE});
+    struct img *img =
+        img_create(&(struct img_params){.type = IMG_FIXED, .virtual_size = 8 * MIB, .data = IMG_DATA_NONE});
     vhdxray_extent e = {.size_of = sizeof(e)};
     uint64_t zeros = 0;
     vhdxray *image;
@@ -434,10 +454,13 @@ static struct family make_family(void)
 {
     struct family f;
     f.base = img_create(&(struct img_params){.states = "6666666666", .seed = 11});
-    f.middle = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .parent = f.base, .parent_name = "base.vhdx",
-                                               .states = "7.6..7.6..", .seed = 12});
-    f.top = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .parent = f.middle,
-                                            .parent_name = "middle.avhdx", .states = "..7.6.....", .seed = 13});
+    f.middle = img_create(&(struct img_params){
+        .type = IMG_DIFFERENCING, .parent = f.base, .parent_name = "base.vhdx", .states = "7.6..7.6..", .seed = 12});
+    f.top = img_create(&(struct img_params){.type = IMG_DIFFERENCING,
+                                            .parent = f.middle,
+                                            .parent_name = "middle.avhdx",
+                                            .states = "..7.6.....",
+                                            .seed = 13});
     img_save(f.base, "base.vhdx");
     img_save(f.middle, "middle.avhdx");
     img_save(f.top, "top.avhdx");
@@ -458,7 +481,10 @@ static void parents_by_name_and_by_folder(void **state)
     const vhdxray_options ways[] = {
         {.size_of = sizeof(ways[0]), .parents = names, .parent_count = 2},
         {.size_of = sizeof(ways[0]), .search_dirs = folders, .search_dir_count = 1},
-        {.size_of = sizeof(ways[0]), .parents = names, .parent_count = 1, .search_dirs = folders,
+        {.size_of = sizeof(ways[0]),
+         .parents = names,
+         .parent_count = 1,
+         .search_dirs = folders,
          .search_dir_count = 1},
     };
     struct family family = make_family();
@@ -499,19 +525,31 @@ static void layers_have_their_own_files(void **state)
     static const char *const folders[] = {"."};
     vhdxray_options o = {.size_of = sizeof(o), .search_dirs = folders, .search_dir_count = 1};
     const struct img_block low[] = {{.block = 0, .state = 6, .off = 16 * MIB}};
-    const struct img_block high[] = {{.block = 1, .state = 6, .off = 16 * MIB}, {.block = 2, .state = 6, .off = 20 * MIB}};
-    const struct img_block next[] = {{.block = 3, .state = 6, .off = 18 * MIB}, {.block = 1, .state = 6, .off = 22 * MIB}};
-    struct img *base = img_create(&(struct img_params){.states = "", .blocks = high, .block_count = 2,
-                                                       .data = IMG_DATA_NONE, .seed = 21});
-    struct img *dense = img_create(&(struct img_params){.states = "", .blocks = next, .block_count = 2,
-                                                        .data = IMG_DATA_DENSE, .seed = 22});
-    struct img *child = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .parent = base, .states = "",
-                                                        .parent_name = "base.vhdx", .blocks = low, .block_count = 1,
-                                                        .data = IMG_DATA_DENSE, .seed = 23});
+    const struct img_block high[] = {{.block = 1, .state = 6, .off = 16 * MIB},
+                                     {.block = 2, .state = 6, .off = 20 * MIB}};
+    const struct img_block next[] = {{.block = 3, .state = 6, .off = 18 * MIB},
+                                     {.block = 1, .state = 6, .off = 22 * MIB}};
+    struct img *base = img_create(
+        &(struct img_params){.states = "", .blocks = high, .block_count = 2, .data = IMG_DATA_NONE, .seed = 21});
+    struct img *dense = img_create(
+        &(struct img_params){.states = "", .blocks = next, .block_count = 2, .data = IMG_DATA_DENSE, .seed = 22});
+    struct img *child = img_create(&(struct img_params){.type = IMG_DIFFERENCING,
+                                                        .parent = base,
+                                                        .states = "",
+                                                        .parent_name = "base.vhdx",
+                                                        .blocks = low,
+                                                        .block_count = 1,
+                                                        .data = IMG_DATA_DENSE,
+                                                        .seed = 23});
     const struct img_block third[] = {{.block = 2, .state = 6, .off = 16 * MIB}};
-    struct img *other = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .parent = dense, .states = "",
-                                                        .parent_name = "dense.vhdx", .blocks = third, .block_count = 1,
-                                                        .data = IMG_DATA_DENSE, .seed = 24});
+    struct img *other = img_create(&(struct img_params){.type = IMG_DIFFERENCING,
+                                                        .parent = dense,
+                                                        .states = "",
+                                                        .parent_name = "dense.vhdx",
+                                                        .blocks = third,
+                                                        .block_count = 1,
+                                                        .data = IMG_DATA_DENSE,
+                                                        .seed = 24});
     vhdxray_extent e = {.size_of = sizeof(e)}, f = {.size_of = sizeof(f)};
     vhdxray *image;
 
@@ -625,6 +663,7 @@ int main(void)
         cmocka_unit_test(extents_are_one_piece_of_the_file),
         cmocka_unit_test(faults),
         cmocka_unit_test(host_that_cannot_read),
+        cmocka_unit_test_setup_teardown(file_that_becomes_shorter, enter, leave),
         cmocka_unit_test(a_dirty_log_is_replayed_in_memory),
         cmocka_unit_test_setup_teardown(holes_of_the_host_are_zeros, enter, leave),
         cmocka_unit_test(callbacks_that_know_holes),

@@ -184,6 +184,33 @@ static void nth_allocation_fails_on_demand(void **state)
     arena_destroy(a);
 }
 
+/* It costs what a zeroed block costs, fails as one, and is given back as one. */
+static void room_is_a_block_whose_bytes_are_not_zeroed(void **state)
+{
+    (void)state;
+    for (size_t size = 1; size <= 2 * (size_t)ARENA_LARGE; size *= 2) {
+        struct arena *a = arena_create(1 << 20), *b = arena_create(1 << 20);
+        uint8_t *p = arena_room(a, size);
+        assert_non_null(p);
+        assert_non_null(arena_alloc(b, size));
+        assert_int_equal(arena_used(a), arena_used(b));
+        memset(p, 0xa5, size);
+        arena_release(a, p);
+        assert_int_equal(arena_used(a) == 0, size >= ARENA_LARGE);
+        const uint8_t *again = arena_alloc(a, size); /* also where the one before was */
+        assert_non_null(again);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(again[i], 0);
+        assert_null(arena_room(a, 1 << 20));
+        assert_int_equal(arena_status(a), STATUS_LIMIT);
+        arena_fail_at(a, 1, false);
+        assert_null(arena_room(a, size));
+        assert_int_equal(arena_status(a), STATUS_NO_MEMORY);
+        arena_destroy(a);
+        arena_destroy(b);
+    }
+}
+
 /* The sum of size and header is past every number, then past every budget. */
 static void sizes_at_the_end_of_numbers(void **state)
 {
@@ -209,6 +236,7 @@ int main(void)
         cmocka_unit_test(growing_doubles_and_keeps_content),
         cmocka_unit_test(growing_over_budget_changes_nothing),
         cmocka_unit_test(nth_allocation_fails_on_demand),
+        cmocka_unit_test(room_is_a_block_whose_bytes_are_not_zeroed),
         cmocka_unit_test(sizes_at_the_end_of_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

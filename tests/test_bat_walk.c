@@ -635,6 +635,49 @@ static void reader_gives_any_entry(void **state)
     walk_free(&w);
 }
 
+/* The file ends with the table: nothing behind its last entry is asked for. */
+static void reader_ends_with_the_file(void **state)
+{
+    struct img *img = img_create(&(struct img_params){.states = ""});
+    struct bat_reader r;
+    uint64_t e, slots = img->bat_len / 8;
+    (void)state;
+    img_bat_set(img, slots - 1, 5);
+    img_resize(img, img->bat_off + img->bat_len);
+    struct walk w = walk(img);
+    assert_int_equal(bat_reader_open(w.view, &r), STATUS_OK);
+    assert_int_equal(bat_reader_get(&r, slots - 1, &e), STATUS_OK);
+    assert_int_equal(e, 5);
+    bat_reader_close(&r);
+    walk_free(&w);
+}
+
+/* A host that cannot say where holes are can be read all the same; one that has no more time cannot. */
+static void reader_needs_no_word_about_holes(void **state)
+{
+    struct img *img = img_create(NULL);
+    struct source *src = img_source(img);
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct faulty f;
+    struct view *v = build_view(a, faulty_over(&f, src), img);
+    struct bat_reader r;
+    uint64_t e;
+    (void)state;
+    f.hole_status = STATUS_IO;
+    assert_int_equal(bat_reader_open(v, &r), STATUS_OK);
+    for (uint64_t i = 0; i < 10; i++) {
+        assert_int_equal(bat_reader_get(&r, i, &e), STATUS_OK);
+        assert_int_equal(e, img_bat_get(img, i));
+    }
+    bat_reader_close(&r);
+    assert_false(v->io_error);
+    f.hole_status = STATUS_LIMIT;
+    assert_int_equal(bat_reader_get(&r, 0, &e), STATUS_LIMIT);
+    arena_destroy(a);
+    source_close(src);
+    img_free(img);
+}
+
 /* ---- two views ---- */
 
 struct changes {
@@ -821,6 +864,35 @@ static void memory_may_end_anywhere(void **state)
         source_close(src);
         img_free(img);
     }
+}
+
+/* Two blocks on one place above 128 TiB and one elsewhere: whatever allocation fails, the pair is told, or an error. */
+static void no_far_overlap_is_lost_without_memory(void **state)
+{
+    const uint64_t far = (uint64_t)1 << 47;
+    struct img *img = img_create(&(struct img_params){.states = "666", .data = IMG_DATA_NONE});
+    (void)state;
+    img_block_set(img, 0, 6, far);
+    img_block_set(img, 1, 6, far);
+    img_block_set(img, 2, 6, far + 8 * MIB);
+    img_resize(img, far + 16 * MIB);
+    struct source *src = img_source(img);
+    bool failed = true;
+    for (uint64_t n = 1; failed; n++) {
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct view *v = build_view(a, src, img);
+        arena_fail_at(a, n, false);
+        enum status st = view_survey(v);
+        failed = arena_status(a) != STATUS_OK;
+        assert_int_equal(st == STATUS_OK || st == STATUS_NO_MEMORY, true);
+        if (st == STATUS_OK && v->survey->overlaps_checked)
+            assert_int_equal(v->survey->notable, 1);
+        else
+            assert_true(failed);
+        arena_destroy(a);
+    }
+    source_close(src);
+    img_free(img);
 }
 
 static void unreadable_bat_is_no_verdict(void **state)
@@ -1237,9 +1309,12 @@ int main(void)
         cmocka_unit_test(compare_has_windows_that_begin_elsewhere),
         cmocka_unit_test(a_bitmap_slot_behind_scattered_blocks_is_no_block),
         cmocka_unit_test(reader_gives_any_entry),
+        cmocka_unit_test(reader_ends_with_the_file),
+        cmocka_unit_test(reader_needs_no_word_about_holes),
         cmocka_unit_test(compare_lists_what_differs),
         cmocka_unit_test(compare_needs_the_same_place),
         cmocka_unit_test(memory_may_end_anywhere),
+        cmocka_unit_test(no_far_overlap_is_lost_without_memory),
         cmocka_unit_test(unreadable_bat_is_no_verdict),
         cmocka_unit_test(full_disk_in_order_takes_one_pass),
         cmocka_unit_test(any_order_takes_one_pass),

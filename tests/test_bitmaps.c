@@ -206,6 +206,34 @@ static void random_bits_and_states(void **state)
     }
 }
 
+/* 64 KiB of a bitmap are the bits of 128 blocks of 2 MiB, and are read at once. */
+static void blocks_on_both_sides_of_what_is_read_at_once(void **state)
+{
+    char states[301];
+    (void)state;
+    memset(states, '7', 300);
+    states[300] = '\0';
+    struct img *img = img_create(&(struct img_params){
+        .type = IMG_DIFFERENCING, .virtual_size = 600 * MIB, .states = states, .data = IMG_DATA_NONE});
+    img_fill(img, img_bitmap_off(img, 0), MIB, 0);
+    for (uint64_t block = 0; block < 300; block++)
+        img_bitmap_set(img, block, 7, block == 140 ? 0 : 1, true);
+    img_bitmap_set(img, 128, 0, 4096, true);
+    struct opened o = open_image(img);
+    visit(&o);
+    assert_int_equal(o.count, 1);
+    assert_int_equal(o.notes[0].bits_total, 298 + 4096);
+    assert_int_equal(o.notes[0].partial_blocks, 300);
+    assert_int_equal(o.notes[0].partial_empty, 1);
+    assert_int_equal(o.notes[0].first_partial_empty, 140);
+    assert_int_equal(o.notes[0].partial_full, 1);
+    assert_int_equal(o.notes[0].first_partial_full, 128);
+    struct bitmap_note want = naive(img, 0);
+    assert_notes_equal(&o.notes[0], &want);
+    done(&o);
+    img_free(img);
+}
+
 /* A disk that ends inside the last sector: sizes that are no multiple are a finding elsewhere, and nothing may break.
  */
 static void disk_of_half_a_sector(void **state)
@@ -356,6 +384,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(default_child),
         cmocka_unit_test(random_bits_and_states),
+        cmocka_unit_test(blocks_on_both_sides_of_what_is_read_at_once),
         cmocka_unit_test(disk_of_half_a_sector),
         cmocka_unit_test(chunks_in_order),
         cmocka_unit_test(stops_when_told),

@@ -293,6 +293,17 @@ static void a_named_file_that_cannot_be_opened_is_told(void **state)
         assert_null(p->image);
         done(&o);
     }
+    /* Opened before, or not. */
+    for (size_t i = 0; i < 2; i++) {
+        const struct chain_opened before = {.status = STATUS_IO, .message = i == 0 ? "the door is shut" : NULL};
+        struct opened o = open_child(f.child);
+        struct chain_options options = {.parents = parents, .parent_count = 1, .opened = &before};
+        assert_int_equal(chain_resolve(o.image, &options), STATUS_OK);
+        assert_int_equal(o.image->parent->state, PARENT_UNOPENABLE);
+        assert_string_equal(o.image->parent->message, i == 0 ? "the door is shut" : status_text(STATUS_IO));
+        assert_null(o.image->parent->image);
+        done(&o);
+    }
     /* Without words from the opener there is at least the status. */
     const struct named_file file = {.dir = UINT32_MAX, .name = "p", .status = STATUS_IO};
     struct store store = {.files = &file, .count = 1};

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "build.h"
@@ -96,6 +97,44 @@ static void reads_fail_in_turn(bool sticky)
     img_free(img);
 }
 
+/* What was found comes back as it was found, but for the last, which gives way to the word about memory. */
+static void assert_only_the_last_is_gone(const struct check_result *res)
+{
+    uint64_t seen = 0;
+    for (uint64_t i = 0; i < res->finding_count; i++) {
+        const struct finding *f = res->findings[i];
+        assert_true(f->order < 63);
+        if (strcmp(f->rule->id, "VHDX-FILE-010") != 0)
+            seen |= UINT64_C(1) << f->order;
+    }
+    assert_int_equal(seen & (seen + 1), 0);
+}
+
+static void the_last_finding_gives_way(void **state)
+{
+    struct img *img = img_create(&(struct img_params){.states = "66666", .data = IMG_DATA_NONE});
+    struct checked c;
+    bool failed = true;
+    uint64_t gone = 0;
+    (void)state;
+    img_block_set(img, 1, 4, 0);
+    img_block_set(img, 2, 6, img_block_off(img, 0));
+    img_block_set(img, 3, 6, img->log_off);
+    img_header(img, 0)[IMG_HEADER_RESERVED] = 1;
+    img_sign_header(img, 0);
+    for (uint64_t n = 1; failed; n++) {
+        check(&c, img, 0, n, true);
+        failed = arena_status(c.arena) != STATUS_OK;
+        if (c.result) {
+            assert_only_the_last_is_gone(c.result);
+            gone += failed && c.result->finding_count > 2;
+        }
+        drop(&c);
+    }
+    assert_true(gone > 0);
+    img_free(img);
+}
+
 static void allocations_fail_in_turn(bool sticky)
 {
     struct img *img = dirty_image();
@@ -158,6 +197,28 @@ static void time_that_is_over(void **state)
     img_free(img);
 }
 
+/* Bytes between two items cannot be read: what lies behind the second one is not told as if it were all. */
+static void rest_of_the_metadata_region(void **state)
+{
+    struct img *img = img_create(NULL);
+    struct checked c;
+    (void)state;
+    const struct metadata_entry e = {.item_id = {{1, 2, 3}}, .off = 512 * 1024, .len = 16, .flags = 1};
+    img_metadata_add(img, &e, "0123456789abcdef");
+    *img_bytes(img, img->metadata_off + 300 * 1024, 1) = 1;
+    *img_bytes(img, img->metadata_off + 600 * 1024, 1) = 1;
+    for (uint64_t bad_len = 0; bad_len < 2; bad_len++) {
+        check_with_bad_bytes(&c, img, img->metadata_off + 300 * 1024, bad_len);
+        uint64_t told = 0;
+        for (uint64_t i = 0; i < c.result->finding_count; i++)
+            told += strcmp(c.result->findings[i]->rule->id, "VHDX-META-041") == 0;
+        assert_int_equal(told, bad_len == 0);
+        assert_int_equal(c.result->io_error, bad_len > 0);
+        drop(&c);
+    }
+    img_free(img);
+}
+
 static struct source *late;
 
 static void time_again(struct image *img)
@@ -211,8 +272,12 @@ static void every_allocation_fails_in_turn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rest_of_a_header_slot),          cmocka_unit_test(time_that_is_over),
-        cmocka_unit_test(parent_that_is_not_looked_at),   cmocka_unit_test(every_read_fails_in_turn),
+        cmocka_unit_test(rest_of_a_header_slot),
+        cmocka_unit_test(rest_of_the_metadata_region),
+        cmocka_unit_test(time_that_is_over),
+        cmocka_unit_test(the_last_finding_gives_way),
+        cmocka_unit_test(parent_that_is_not_looked_at),
+        cmocka_unit_test(every_read_fails_in_turn),
         cmocka_unit_test(every_allocation_fails_in_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

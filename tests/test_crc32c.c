@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -137,6 +138,18 @@ static void implementations_agree_on_any_length_alignment_and_split(void **state
     }
 }
 
+/* Lengths that no int of the routine behind it holds go in pieces. */
+static void more_than_a_piece(void **state)
+{
+    (void)state;
+    const size_t len = ((size_t)1 << 30) + 5;
+    void *p = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    assert_true(p != MAP_FAILED);
+    assert_int_equal(crc32c(0x12345678, p, len), crc32c_zeros(0x12345678, len));
+    assert_int_equal(munmap(p, len), 0);
+}
+
 static void front_shorter_than_its_checksum_is_zero(void **state)
 {
     static const uint8_t bytes[8] = {1, 2, 3, 4, 5, 6, 7, 8};
@@ -154,6 +167,7 @@ int main(void)
         cmocka_unit_test(zeros_are_as_good_as_fed),
         cmocka_unit_test(structure_shorter_than_its_checksum_is_zero),
         cmocka_unit_test(implementations_agree_on_any_length_alignment_and_split),
+        cmocka_unit_test(more_than_a_piece),
         cmocka_unit_test(front_shorter_than_its_checksum_is_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

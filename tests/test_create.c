@@ -409,6 +409,22 @@ static void problems_are_told(void **state)
     assert_non_null(strstr(create_problem(&o), "UTF-8"));
     o.relative_path = "";
     assert_non_null(strstr(create_problem(&o), "UTF-8"));
+    o.relative_path = NULL; /* any of the three will do */
+    o.absolute_win32_path = "C:\\a\xf0\x9f\x92\xbe.vhdx";
+    assert_null(create_problem(&o));
+    o.absolute_win32_path = NULL;
+    o.volume_path = "\\\\?\\Volume{26a21bda-a627-11d7-9931-806e6f6e6963}\\a.vhdx";
+    assert_null(create_problem(&o));
+    o.absolute_win32_path = "a\xffz";
+    assert_non_null(strstr(create_problem(&o), "UTF-8"));
+    /* Of what cannot be made nothing is described. */
+    struct geometry geometry = {.entries = 77};
+    uint32_t sector = 78;
+    uint64_t log = 79;
+    create_describe(&o, &geometry, &sector, &log);
+    assert_int_equal(geometry.entries, 77);
+    assert_int_equal(sector, 78);
+    assert_int_equal(log, 79);
 }
 
 /* S-45, S-46, S-48: qemu-img rounds up instead of refusing. */
@@ -422,6 +438,7 @@ static void roundings_of_qemu(void **state)
         {512, 0, 0, 512, 0, 0},
         {513, MIB + 1, 3 * MIB - 1, 1024, 2 * MIB, 3 * MIB},
         {40 * MIB, 8 * MIB, 512 * MIB, 40 * MIB, 8 * MIB, 256 * MIB},
+        {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}, /* there is nothing above */
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

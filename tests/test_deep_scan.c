@@ -324,6 +324,32 @@ static void unreadable_bytes_are_passed_over(void **state)
     img_free(img);
 }
 
+static bool count_note(void *ctx, const struct deep_note *n)
+{
+    (void)n;
+    ++*(uint64_t *)ctx;
+    return true;
+}
+
+/* Whatever read fails, of blocks, bitmaps or the table: it is said. */
+static void no_read_fails_unsaid(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .states = "67.76.66"});
+    bool failed = true;
+    for (uint64_t n = 1; failed; n++) {
+        struct opened *o = open_image(img);
+        uint64_t notes = 0, before = o->faulty.reads;
+        o->faulty.fail_read = before + n;
+        enum status st = deep_scan(o->image->main, count_note, &notes, NULL, NULL);
+        failed = o->faulty.reads >= before + n;
+        assert_true(st == STATUS_OK || st == STATUS_IO);
+        assert_int_equal(st == STATUS_IO || o->image->main->io_error, failed);
+        done(o);
+    }
+    img_free(img);
+}
+
 /* Of a block cut by the end of the file nobody knows whether it was zeros. */
 static void cut_blocks_are_not_judged(void **state)
 {
@@ -439,6 +465,7 @@ int main(void)
         cmocka_unit_test(blocks_on_one_place_are_read_once),
         cmocka_unit_test(holes_are_not_read),
         cmocka_unit_test(unreadable_bytes_are_passed_over),
+        cmocka_unit_test(no_read_fails_unsaid),
         cmocka_unit_test(cut_blocks_are_not_judged),
         cmocka_unit_test(a_single_free_byte_is_told),
         cmocka_unit_test(a_long_row_of_blocks_is_looked_at),

@@ -333,10 +333,30 @@ static void a_bat_that_cannot_be_read_is_admitted(void **state)
     struct disk_bins d;
 
     (void)state;
+    img_block_set(img, 1, 4, 0); /* something notable in what can be read no more */
     open_img(&o, img, 1024);
     o.faulty.bad_off = img->bat_off;
     o.faulty.bad_len = 8;
     assert_int_equal(disk_bins_make(o.bins_arena, o.image->main, 1024, &d), STATUS_IO);
+    done(&o);
+    img_free(img);
+}
+
+/* Where nobody can say what is stored all of it may be; when the time is over there is no map. */
+static void holes_may_be_unknown(void **state)
+{
+    struct img *img = img_create(&(struct img_params){.states = "6666666666"});
+    struct opened o;
+    struct disk_bins d;
+
+    (void)state;
+    open_img(&o, img, 1024);
+    o.faulty.hole_status = STATUS_IO;
+    assert_int_equal(disk_bins_make(o.bins_arena, o.image->main, 1024, &d), STATUS_OK);
+    for (uint32_t i = 0; i < d.file_count; i++)
+        assert_true(d.file[i].stored);
+    o.faulty.hole_status = STATUS_LIMIT;
+    assert_int_equal(disk_bins_make(o.bins_arena, o.image->main, 1024, &d), STATUS_LIMIT);
     done(&o);
     img_free(img);
 }
@@ -370,6 +390,7 @@ int main(void)
         cmocka_unit_test(runs_give_what_entries_give),
         cmocka_unit_test(no_file_has_more_cells_than_asked_for),
         cmocka_unit_test(a_bat_that_cannot_be_read_is_admitted),
+        cmocka_unit_test(holes_may_be_unknown),
         cmocka_unit_test(short_memory_is_admitted),
     };
     return cmocka_run_group_tests_name("disk_bins", tests, NULL, NULL);

@@ -80,6 +80,10 @@ static void creator_may_use_all_256_units(void **state)
     assert_true(file_identifier_decode(span_of(page, sizeof(page)), &f));
     assert_false(f.creator_terminated);
     assert_int_equal(f.creator_text.len, 512);
+    put_le16(page + 8 + 512, 0x0041); /* behind the field: reserved, no letter of it */
+    assert_true(file_identifier_decode(span_of(page, sizeof(page)), &f));
+    assert_false(f.creator_terminated);
+    assert_int_equal(f.creator_text.len, 512);
 }
 
 static void a_nul_is_a_whole_unit(void **state)

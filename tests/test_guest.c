@@ -937,6 +937,65 @@ static void an_unreadable_bitmap_costs_its_blocks(void **state)
     img_free(parent);
 }
 
+/* Time that is over is no fault of the bitmap. */
+static void a_bitmap_that_is_not_read_in_time_is_no_fault(void **state)
+{
+    struct img *parent = img_create(NULL);
+    struct img *child = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .parent = parent, .states = "7"});
+    struct source *base = img_source(child);
+    struct faulty faulty;
+    struct disk d = open_sources((struct source *[]){faulty_over(&faulty, base), img_source(parent)}, 2, NULL);
+    struct guest_extent e;
+    (void)state;
+    assert_int_equal(d.status, STATUS_OK);
+    faulty.bad_off = img_bitmap_off(child, 0);
+    faulty.bad_len = MIB;
+    faulty.read_status = STATUS_LIMIT;
+    assert_int_equal(guest_extent_at(d.guest, 0, UINT64_MAX, &e), STATUS_LIMIT);
+    faulty.bad_len = 0;
+    assert_fault(&d, 0, GUEST_FAULT_NONE);
+    done(&d);
+    source_close(base);
+    img_free(child);
+    img_free(parent);
+}
+
+/* Readers of a disk without parent do not look at the slot of a bitmap, so what it names is nobody else's. */
+static void a_bitmap_slot_without_parent_contests_nothing(void **state)
+{
+    struct img *img = img_create(&(struct img_params){
+        .virtual_size = 130 * 32 * MIB, .block_size = 32 * MIB, .states = "66", .data = IMG_DATA_NONE});
+    (void)state;
+    img_bat_set(img, img_bitmap_index(img, 0), img_block_off(img, 1) | BITMAP_PRESENT);
+    struct disk d = open_disk(img);
+    assert_fault(&d, 0, GUEST_FAULT_NONE);
+    assert_fault(&d, 1, GUEST_FAULT_NONE);
+    done(&d);
+    img_free(img);
+}
+
+/* A table of which a part cannot be read serves the other part, also when that is known before. */
+static void a_disk_opens_after_its_bat_was_found_unreadable(void **state)
+{
+    struct img *img = img_create(
+        &(struct img_params){.virtual_size = 4000 * MIB, .block_size = MIB, .states = "6", .data = IMG_DATA_NONE});
+    struct source *base = img_source(img);
+    struct faulty faulty;
+    struct disk d = {.arena = arena_create(LIMIT_MEMORY_DEFAULT), .sources = {faulty_over(&faulty, base)}};
+    (void)state;
+    faulty.bad_off = img->bat_off + 8197;
+    faulty.bad_len = 1;
+    assert_int_equal(image_open(d.arena, d.sources[0], "0.vhdx", NULL, NULL, &d.image), STATUS_OK);
+    assert_int_equal(view_survey(d.image->main), STATUS_OK);
+    assert_int_equal(d.image->main->bat.absence, ABSENT_IO);
+    assert_int_equal(guest_open(d.image, NULL, &d.guest, &d.why), STATUS_OK);
+    assert_fault(&d, 0, GUEST_FAULT_NONE);
+    assert_fault(&d, 1024, GUEST_FAULT_IO);
+    done(&d);
+    source_close(base);
+    img_free(img);
+}
+
 /* Pieces of two files in turn are read together; what lies between them in one file may be bad without being missed. */
 static void pieces_in_turn_lose_no_more_than_pieces_alone(void **state)
 {
@@ -1213,6 +1272,9 @@ int main(void)
         cmocka_unit_test(an_unreadable_page_costs_a_page),
         cmocka_unit_test(an_unreadable_part_of_the_bat_costs_its_blocks),
         cmocka_unit_test(an_unreadable_bitmap_costs_its_blocks),
+        cmocka_unit_test(a_bitmap_that_is_not_read_in_time_is_no_fault),
+        cmocka_unit_test(a_bitmap_slot_without_parent_contests_nothing),
+        cmocka_unit_test(a_disk_opens_after_its_bat_was_found_unreadable),
         cmocka_unit_test(pieces_in_turn_lose_no_more_than_pieces_alone),
         cmocka_unit_test(contiguous_blocks_are_read_at_once),
         cmocka_unit_test(contiguous_blocks_of_two_chunks_are_read_at_once),

@@ -643,6 +643,43 @@ static void forged_journals_are_survived(void **state)
     assert_true(refused > 150 && done > 30 && damaged > 150);
 }
 
+/* The header says something else than the records, or than the mark, and all three are signed. */
+static void sums_are_checked(void **state)
+{
+    enum { HEADS, RECORDS_LEN, BYTES, CHANGES, OTHER_HEADER, ODD_MARK, KINDS };
+    (void)state;
+
+    for (int kind = 0; kind < KINDS; kind++) {
+        uint8_t page[JOURNAL_HEADER_SIZE], bytes[JOURNAL_MARK_SIZE];
+        struct journal_header h;
+        struct journal_mark m;
+
+        end();
+        begin(NULL, NULL);
+        stage_repair();
+        apply();
+        assert_int_equal(source_read(journal_store->source, 0, page, sizeof(page)), STATUS_OK);
+        assert_true(journal_header_decode(page, &h));
+        uint64_t at = JOURNAL_MARK_OFF; /* the second mark is the one that counts: APPLIED */
+        assert_int_equal(source_read(journal_store->source, at, bytes, sizeof(bytes)), STATUS_OK);
+        assert_true(journal_mark_decode(bytes, &m));
+        h.heads_crc ^= kind == HEADS;
+        h.records_len += kind == RECORDS_LEN ? 64 : 0;
+        h.change_bytes += kind == BYTES;
+        h.changes += kind == CHANGES;
+        h.old_size += kind == OTHER_HEADER;
+        journal_header_encode(&h, page);
+        m.header_crc = kind == OTHER_HEADER ? m.header_crc : h.crc;
+        m.sequence += kind == ODD_MARK ? 1 : 0;
+        assert_int_equal(store_write(journal_store, 0, page, sizeof(page)), STATUS_OK);
+        journal_mark_encode(&m, bytes);
+        assert_int_equal(store_write(journal_store, at, bytes, sizeof(bytes)), STATUS_OK);
+        if (kind == RECORDS_LEN)
+            assert_int_equal(store_resize(journal_store, store_size(journal_store) + 64), STATUS_OK);
+        assert_int_equal(info().state, JOURNAL_DAMAGED);
+    }
+}
+
 static void records_are_checked(void **state)
 {
     (void)state;
@@ -712,6 +749,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_failure_is_survived, enter, leave),
         cmocka_unit_test_setup_teardown(forged_journals_are_survived, enter, leave),
         cmocka_unit_test(records_are_checked),
+        cmocka_unit_test_setup_teardown(sums_are_checked, enter, leave),
         cmocka_unit_test(marks_are_checked),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);

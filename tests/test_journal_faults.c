@@ -69,6 +69,19 @@ static void move(struct store *stage)
     assert_int_equal(stage_copy(stage, 2 * MIB, 0, MIB + 5000), STATUS_OK);
 }
 
+/* More than a record stores, to where nothing is. */
+static void move_much(struct store *stage)
+{
+    assert_int_equal(stage_copy(stage, 3 * MIB, 0, 2 * MIB), STATUS_OK);
+}
+
+/* Down, and what it came from is cut off. */
+static void move_down(struct store *stage)
+{
+    assert_int_equal(stage_copy(stage, 0, MIB + 512 * KIB, 256 * KIB), STATUS_OK);
+    assert_int_equal(store_resize(stage, MIB), STATUS_OK);
+}
+
 /* More bytes than are collected in memory. */
 static void many(struct store *stage)
 {
@@ -316,6 +329,18 @@ static void moving(void **state)
     transaction(move, LAST, 5);
 }
 
+static void moving_much(void **state)
+{
+    (void)state;
+    transaction(move_much, LAST, 0); /* no way of its own: what counts is what becomes of the file */
+}
+
+static void moving_down(void **state)
+{
+    (void)state;
+    transaction(move_down, LAST, 0);
+}
+
 static void many_records(void **state)
 {
     (void)state;
@@ -324,8 +349,9 @@ static void many_records(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(moving), cmocka_unit_test(growing), cmocka_unit_test(shrinking),
-                                       cmocka_unit_test(many_records)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(moving),      cmocka_unit_test(growing),
+                                       cmocka_unit_test(shrinking),   cmocka_unit_test(many_records),
+                                       cmocka_unit_test(moving_much), cmocka_unit_test(moving_down)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1052,6 +1052,30 @@ static void what_cannot_be_read_is_never_empty(void **state)
     ring_free(&r);
 }
 
+/* A host that cannot say where holes are can be read all the same; one that has no more time cannot. */
+static void the_ring_is_read_without_a_word_about_holes(void **state)
+{
+    (void)state;
+    struct ring r = ring_for_failures();
+    struct source *mem = mem_open(r.bytes, r.sectors * SECTOR);
+    struct faulty f;
+    struct log_scan good, l;
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    assert_int_equal(log_scan_run(a, mem, 0, r.sectors * SECTOR, &live_guid, &good), STATUS_OK);
+    struct source *s = faulty_over(&f, mem);
+    f.hole_status = STATUS_IO;
+    assert_int_equal(log_scan_run(a, s, 0, r.sectors * SECTOR, &live_guid, &l), STATUS_OK);
+    assert_true(l.has_active);
+    assert_false(l.io_error);
+    assert_int_equal(l.entry_count, good.entry_count);
+    assert_int_equal(l.active_count, good.active_count);
+    f.hole_status = STATUS_LIMIT;
+    assert_int_equal(log_scan_run(a, s, 0, r.sectors * SECTOR, &live_guid, &l), STATUS_LIMIT);
+    arena_destroy(a);
+    source_close(mem);
+    ring_free(&r);
+}
+
 /* Sixty entries in a row of which every second is cut off by one that its header alone condemns: two to keep at once.
  */
 static void memory_that_runs_out_is_told(void **state)
@@ -1283,6 +1307,7 @@ int main(void)
         cmocka_unit_test(descriptors_of_broken_entries_are_not_kept),
         cmocka_unit_test(only_valid_entries_have_descriptors),
         cmocka_unit_test(what_cannot_be_read_is_never_empty),
+        cmocka_unit_test(the_ring_is_read_without_a_word_about_holes),
         cmocka_unit_test(memory_that_runs_out_is_told),
         cmocka_unit_test(random_rings_agree_with_the_specification),
     };

@@ -12,6 +12,7 @@
 #include "base/le.h"
 #include "base/limits.h"
 #include "build.h"
+#include "faulty.h"
 #include "image/lost.h"
 
 #include <cmocka.h>
@@ -72,6 +73,55 @@ static void what_is_behind_is_found_when_the_front_has_none(void **state)
     assert_int_equal(bats.items[0].off, off);
     assert_int_equal(metadata.count, 1);
     assert_int_equal(metadata.items[0].off, off + MIB);
+    img_free(img);
+}
+
+/* Whatever read or allocation fails: an error, never a table that was half seen. */
+static void what_cannot_be_read_is_not_guessed(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&full);
+    struct source *base = img_source(img);
+    struct faulty f;
+    bool failed = true;
+    for (uint64_t n = 1; failed; n++) {
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct source *s = faulty_over(&f, base);
+        struct lost_bat_list bats;
+        f.fail_read = n;
+        enum status st = lost_find_bats(a, s, &bats);
+        failed = f.reads >= n;
+        assert_int_equal(st, failed ? STATUS_IO : STATUS_OK);
+        arena_destroy(a);
+    }
+    source_close(base);
+    img_free(img);
+}
+
+static void a_view_needs_memory(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&full);
+    const struct lost_place place = {.metadata_off = img->metadata_off,
+                                     .metadata_len = img->metadata_len,
+                                     .bat_off = img->bat_off,
+                                     .bat_len = img->bat_len};
+    struct source *s = img_source(img);
+    bool failed = true;
+    for (uint64_t n = 1; failed; n++) {
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct store *stage = NULL;
+        struct view *v = NULL;
+        arena_fail_at(a, n, false);
+        enum status st = lost_view(a, s, &place, &stage, &v);
+        failed = arena_status(a) != STATUS_OK;
+        assert_int_equal(st, failed ? STATUS_NO_MEMORY : STATUS_OK);
+        assert_int_equal(v == NULL, failed);
+        assert_int_equal(stage == NULL, failed);
+        store_close(stage);
+        arena_destroy(a);
+    }
+    source_close(s);
     img_free(img);
 }
 
@@ -250,6 +300,8 @@ int main(void)
         cmocka_unit_test(what_is_in_front_is_enough),
         cmocka_unit_test(what_is_behind_is_found_when_the_front_has_none),
         cmocka_unit_test(the_view_lists_what_was_found),
+        cmocka_unit_test(what_cannot_be_read_is_not_guessed),
+        cmocka_unit_test(a_view_needs_memory),
         cmocka_unit_test(the_best_table_is_the_first),
         cmocka_unit_test(the_table_that_fits_best_is_taken),
         cmocka_unit_test(the_table_with_more_blocks_is_taken),

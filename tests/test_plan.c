@@ -46,6 +46,7 @@ static const struct {
     {"ploc-linkage-with-nul", CASE_RULE, CASE_RULE, "VHDX-PLOC-007", "would have VHDX-CHAIN-003"},
     {"sbm-sector-bitmap-half-past-the-end", EVERYTHING, EVERYTHING, "VHDX-FILE-003", "nothing else is wrong"},
     {"log-target-past-last-file-offset", EVERYTHING, EVERYTHING, "VHDX-LOG-014", "must not be replayed"},
+    {"log-last-file-offset-2-50-of-a-cut-file", EVERYTHING, EVERYTHING, "VHDX-LOG-003", "must not be replayed"},
     /* The block lies over the metadata as well, which the error about the log hides. */
     {"rg-bat-04-bat-entry-over-the-log", CASE_RULE, EVERYTHING, "VHDX-BAT-014", "would have VHDX-BAT-015"},
     {"tools-entry-over-log", CASE_RULE, EVERYTHING, "VHDX-BAT-014", "would have VHDX-BAT-015"},

@@ -14,7 +14,7 @@
 
 #include "base/limits.h"
 #include "fault_sites.h"
-#include "plan_promises.h"
+#include "plan_ways.h"
 
 #include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
 
@@ -103,9 +103,25 @@ static void plans_of_every_case(void **state)
     assert_true(s.runs > 300);
 }
 
+static void plans_of_rare_shapes(void **state)
+{
+    struct trial_case s = {.runs = 0};
+
+    (void)state;
+    for (size_t i = 0; i < plan_way_count; i++) {
+        struct job job = plan_ways[i].job;
+        job.c = s.c = &plan_ways[i].c;
+        planned_open(&s.planned, &job);
+        s.runs += sites_try(run, &s);
+        planned_close(&s.planned);
+    }
+    printf("# %llu runs with a failure\n", (unsigned long long)s.runs);
+    assert_true(s.runs > 20);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(plans_of_every_case)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(plans_of_every_case), cmocka_unit_test(plans_of_rare_shapes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

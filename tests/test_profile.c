@@ -321,6 +321,18 @@ static void what_the_image_is(void **state)
     }
 }
 
+/* Time may be over before the disk's first sectors are read; then there is no profile. */
+static void time_that_is_over_is_told(void **state)
+{
+    (void)state;
+    struct case_run r;
+    struct profile p;
+    case_open(&(const struct test_case){.name = "time", .params = &one_block, .mutate = gpt}, false, &r);
+    r.image->file->deadline_ns = 1;
+    assert_int_equal(profile_make(r.arena, PROFILE_AZURE, r.result, &p), STATUS_LIMIT);
+    case_close(&r);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -328,6 +340,7 @@ int main(void)
         cmocka_unit_test(a_size_between_two_mib_is_told_the_next),
         cmocka_unit_test(partition_tables),
         cmocka_unit_test(what_the_image_is),
+        cmocka_unit_test(time_that_is_over_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -160,6 +160,12 @@ static void texts_keep_their_form(void **state)
         {"\\\\?\\UNC\\server\\share\\x1.vhd", "\\\\?\\UNC\\~~~~~~\\~~~~~\\~~.vhd"},
         {"\\\\.\\pipe\\abc", "\\\\.\\pipe\\~~~"},
         {"COM1", "COM1"},
+        {"lpt9", "lpt9"},
+        {"com/", "~~~/"},
+        {"com:", "~~~:"},
+        {"comx", "~~~~"},
+        {"com!", "~~~~"},
+        {"COM$", "^^^$"},
         {"a.vhdx:stream:$DATA", "a.vhdx:~~~~~~:$DATA"},
         {"parent_linkage2", "parent_linkage2"},
         {"relative_path.\\xyz.vhdxvolume_path", "relative_path.\\~~~.vhdxvolume_path"},
@@ -189,6 +195,39 @@ static void equal_words_stay_equal(void **state)
     assert_int_equal(strncasecmp(one + 9, two + 9, 4), 0);
     assert_int_equal(strncmp(one + 3, other + 3, 5), 0);
     assert_true(strncasecmp(one + 9, other + 9, 4) != 0);
+    arena_destroy(a);
+}
+
+/* Of one letter there are 26 words, of two 676, and the keys of a table are more. */
+static void short_words_run_out(void **state)
+{
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz_";
+    char word[256], out[256], seen[256] = {0};
+    unsigned different = 0;
+    struct arena *a;
+    struct redaction r = begin(&a);
+
+    (void)state;
+    memset(word, 'q', 128); /* a long word goes in pieces: the last one has one letter */
+    word[129] = '\0';
+    for (size_t i = 0; digits[i] != '\0'; i++) {
+        word[128] = digits[i];
+        text_of(&r, word, out);
+        assert_int_equal(strlen(out), 129);
+        assert_true(out[128] >= 'a' && out[128] <= 'z');
+        different += seen[(uint8_t)out[128]]++ == 0;
+    }
+    assert_true(different > 20 && different <= 26);
+    for (size_t i = 0; i < sizeof(digits) - 1; i++)
+        for (size_t k = 0; k < sizeof(digits) - 1; k++) {
+            const char three[] = {digits[i], digits[k], 'z', '\0'};
+            text_of(&r, three, out);
+            assert_form(out, three, "~~~");
+            assert_string_not_equal(out, "vhd"); /* a word that stays says what it is */
+            assert_string_not_equal(out, "con");
+            assert_string_not_equal(out, "nul");
+        }
+    assert_int_equal(r.status, STATUS_OK);
     arena_destroy(a);
 }
 
@@ -298,6 +337,13 @@ static void failures_are_kept(void **state)
         char out[256];
 
         r = begin(&a);
+        if (n < 4) { /* a text alone */
+            arena_fail_at(a, n, true);
+            text_of(&r, "some\\words", out);
+            assert_int_equal(r.status, STATUS_NO_MEMORY);
+            arena_destroy(a);
+            r = begin(&a);
+        }
         arena_fail_at(a, n, true);
         redact_guid(&r, p);
         text_of(&r, "some\\words", out);
@@ -309,11 +355,17 @@ static void failures_are_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(guids_keep_what_rules_read),     cmocka_unit_test(some_guids_stay),
-        cmocka_unit_test(known_guids_are_found_anywhere), cmocka_unit_test(texts_keep_their_form),
-        cmocka_unit_test(equal_words_stay_equal),         cmocka_unit_test(guid_texts_follow_the_guids),
-        cmocka_unit_test(broken_text_stays_broken),       cmocka_unit_test(only_texts_are_found_in_bytes),
-        cmocka_unit_test(random_bytes_do_no_harm),        cmocka_unit_test(failures_are_kept),
+        cmocka_unit_test(guids_keep_what_rules_read),
+        cmocka_unit_test(some_guids_stay),
+        cmocka_unit_test(known_guids_are_found_anywhere),
+        cmocka_unit_test(texts_keep_their_form),
+        cmocka_unit_test(equal_words_stay_equal),
+        cmocka_unit_test(short_words_run_out),
+        cmocka_unit_test(guid_texts_follow_the_guids),
+        cmocka_unit_test(broken_text_stays_broken),
+        cmocka_unit_test(only_texts_are_found_in_bytes),
+        cmocka_unit_test(random_bytes_do_no_harm),
+        cmocka_unit_test(failures_are_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,6 +147,22 @@ static void a_zero_range_clears_what_is_there(void **state)
     img_free(img);
 }
 
+/* Eight pages that are looked at together: all with a byte in them, or the first alone. */
+static void pages_of_a_zero_range_are_compared_one_by_one(void **state)
+{
+    (void)state;
+    for (uint64_t pages = 1; pages <= 8; pages += 7) {
+        struct img *img = img_create(NULL);
+        img_fill(img, FREE, pages * PAGE, 0x77);
+        img_make_dirty(img, &(struct img_log_desc){.off = FREE, .len = 8 * PAGE}, 1);
+        struct setup u = replay(img);
+        assert_int_equal(u.replay.pages_touched, 8);
+        assert_int_equal(u.replay.pages_changed, pages);
+        done(&u);
+        img_free(img);
+    }
+}
+
 /* RG-LOG-17. */
 static void later_entries_and_later_descriptors_win(void **state)
 {
@@ -613,6 +629,7 @@ int main(void)
         cmocka_unit_test(a_logged_page_replaces_the_stored_one),
         cmocka_unit_test(an_equal_page_changes_nothing),
         cmocka_unit_test(a_zero_range_clears_what_is_there),
+        cmocka_unit_test(pages_of_a_zero_range_are_compared_one_by_one),
         cmocka_unit_test(later_entries_and_later_descriptors_win),
         cmocka_unit_test(repetitions_in_long_ranges_are_counted_once),
         cmocka_unit_test(entries_before_the_tail_are_not_applied),

@@ -287,6 +287,31 @@ static void sequence_numbers_at_their_end_are_refused_untouched(void **state)
     }
 }
 
+static enum status failing_fill(struct entropy *e, void *buf, size_t len)
+{
+    (void)e;
+    memset(buf, 0x11, len);
+    return STATUS_IO;
+}
+
+static void without_a_new_guid_nothing_is_written(void **state)
+{
+    (void)state;
+    struct img *img = dirty();
+    struct entropy e = {.fill = failing_fill};
+
+    changed_load(&disk, img);
+    disk_copy(&work, &disk);
+    struct store *s = disk_store(&work, &recording, 0, NULL);
+    struct looked l = look_at(s->source);
+    assert_int_equal(replay_file(s, l.image, &e), STATUS_IO);
+    assert_int_equal(recording.count, 0);
+    assert_true(disk_equal(&disk, &work));
+    looked_close(&l);
+    store_close(s);
+    img_free(img);
+}
+
 /* RG-WR-02, -03: each operation fails in turn, whole or half way. The log is still there; once more, and all is done.
  */
 static void a_failed_replay_can_be_done_again(void **state)
@@ -333,6 +358,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_to_replay_is_refused_untouched, enter, leave),
         cmocka_unit_test_setup_teardown(bad_targets_are_refused_untouched, enter, leave),
         cmocka_unit_test_setup_teardown(sequence_numbers_at_their_end_are_refused_untouched, enter, leave),
+        cmocka_unit_test_setup_teardown(without_a_new_guid_nothing_is_written, enter, leave),
         cmocka_unit_test_setup_teardown(a_failed_replay_can_be_done_again, enter, leave),
     };
     return cmocka_run_group_tests_name("replay_file", tests, NULL, NULL);

@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "build.h"
+#include "faulty.h"
 #include "image/image.h"
 #include "image/replay_plan.h"
 
@@ -204,6 +205,29 @@ static void regions_are_owners_without_a_survey(void **state)
     img_free(img);
 }
 
+/* Zeros are compared with what is stored: when nobody says in time where that is, nothing is told. */
+static void time_that_is_over_is_told(void **state)
+{
+    (void)state;
+    struct img *img = img_create(NULL);
+    img_make_dirty(img, &(struct img_log_desc){.off = img->metadata_off + 512 * 1024, .len = 8 * PAGE}, 1);
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct source *base = img_source(img);
+    struct faulty f;
+    struct image *image;
+    struct seen s = {.count = 0};
+    assert_int_equal(image_open(a, faulty_over(&f, base), "plan.vhdx", NULL, NULL, &image), STATUS_OK);
+    f.hole_status = STATUS_LIMIT;
+    assert_int_equal(replay_plan_visit(image, see, &s), STATUS_LIMIT);
+    f.hole_status = STATUS_OK;
+    assert_int_equal(replay_plan_visit(image, see, &s), STATUS_OK);
+    assert_int_equal(s.count, 0);
+    image_close(image);
+    source_close(base);
+    arena_destroy(a);
+    img_free(img);
+}
+
 /* Nothing to replay, nothing to show. */
 static void an_empty_log_changes_nothing(void **state)
 {
@@ -229,6 +253,7 @@ int main(void)
         cmocka_unit_test(a_page_counts_the_bytes_that_differ), cmocka_unit_test(zeros_change_what_is_not_zero),
         cmocka_unit_test(zeros_over_holes_find_each_piece),    cmocka_unit_test(pages_know_their_owners),
         cmocka_unit_test(regions_are_owners_without_a_survey), cmocka_unit_test(an_empty_log_changes_nothing),
+        cmocka_unit_test(time_that_is_over_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

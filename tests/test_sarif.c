@@ -298,6 +298,7 @@ static void an_image_cannot_put_links_into_messages(void **state)
 {
     (void)state;
     assert_message("header 1 has a wrong checksum", "header 1 has a wrong checksum.");
+    assert_message("[a](b\\c)", "\\[a\\](b\\\\c).");
     assert_message("ends here.", "ends here.");
     assert_message("[0] and [1]", "[0] and [1].");
     assert_message("creator \"[click](file:///etc)\"", "creator \"\\[click\\](file:///etc)\".");

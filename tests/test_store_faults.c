@@ -256,7 +256,7 @@ static void paths_that_change_between_two_looks(void **state)
     assert_int_not_equal(try_store(STORE_EXISTING), STATUS_OK);
 }
 
-/* A program that runs cannot be opened for writing. */
+/* A program that runs cannot be opened for writing; in an emulator it is a file like any other. */
 static void files_that_run(void **state)
 {
     struct store *s = NULL;
@@ -264,8 +264,13 @@ static void files_that_run(void **state)
     char self[PATH_MAX] = "";
     (void)state;
     assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
-    assert_int_not_equal(store_open_file(self, STORE_EXISTING, &s, &info, message, sizeof(message)), STATUS_OK);
-    assert_non_null(strstr(message, "cannot be opened for writing"));
+    int fd = open(self, O_RDWR | O_CLOEXEC);
+    assert_int_equal(store_open_file(self, STORE_EXISTING, &s, &info, message, sizeof(message)) == STATUS_OK, fd >= 0);
+    if (fd < 0)
+        assert_non_null(strstr(message, "cannot be opened for writing"));
+    else
+        assert_int_equal(close(fd), 0);
+    store_close(s);
 }
 
 static void directories_of_paths(void **state)

@@ -40,6 +40,12 @@ static void grammar(void **state)
         {"{\"a\":1,\"b\":[true,false,null,\"x\"]}", "{knk[tf0s]}E"},
         {"-0.5e+10", "nE"},
         {"\"\\u00e4\\n\"", "sE"},
+        {"\t{\r\n\"a\"\t:\r1\n}\n", "{kn}E"},
+        {"[1E5,1e-5,1E+5]", "[nnn]E"},
+        {"\"\\uABcd\\u00FF\"", "sE"},
+        {"\"\\u00G0\"", "!"},
+        {"1E", "!"},
+        {"1e-", "!"},
         {"", "!"},
         {"{", "{!"},
         {"{\"a\"}", "{k!"},
@@ -112,9 +118,28 @@ static void strings(void **state)
     assert_false(decode("\"\\ud83dx\"", out, sizeof(out)));
     assert_false(decode("\"\\ude00\"", out, sizeof(out)));
     assert_false(decode("\"\\ud83d\\u0041\"", out, sizeof(out)));
+    assert_false(decode("\"\\ud83d\\uffff\"", out, sizeof(out)));
+    assert_false(decode("\"\\ud83d\\nnnnn\"", out, sizeof(out)));
+    assert_true(decode("\"\\uFFFD\"", out, sizeof(out)));
+    assert_string_equal(out, "\xef\xbf\xbd");
+    assert_false(decode("\"a\"", out, 0));
+    assert_false(decode("\"\"", out, 0));
     assert_false(decode("\"\xff\"", out, sizeof(out)));
     assert_true(decode("\"123456789012345\"", out, sizeof(out)));
     assert_false(decode("\"1234567890123456\"", out, sizeof(out)));
+}
+
+/* What is no JSON stays none, however often it is asked. */
+static void a_fault_stays(void **state)
+{
+    struct json_reader r = json_reader_of("[1,]", 4);
+
+    (void)state;
+    assert_int_equal(json_read(&r), JSON_ARRAY);
+    assert_int_equal(json_read(&r), JSON_NUMBER);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(json_read(&r), JSON_BAD);
+    assert_non_null(r.fault);
 }
 
 static void numbers(void **state)
@@ -269,6 +294,7 @@ int main(void)
         cmocka_unit_test(grammar),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(strings),
+        cmocka_unit_test(a_fault_stays),
         cmocka_unit_test(numbers),
         cmocka_unit_test(a_line_is_counted),
         cmocka_unit_test(a_cut_line_leaves_no_trace),

@@ -164,6 +164,37 @@ static void encode_respects_its_buffer(void **state)
         assert_false(utf16_encode(B("a\xf0\x9f\x98\x80z"), out, cap, &len));
 }
 
+/* Each unit up to the first that is not ASCII, at each place of texts around four units, which is how they are read. */
+static void units_are_looked_at_wherever_they_stand(void **state)
+{
+    uint8_t bytes[2 * 9];
+
+    (void)state;
+    for (size_t len = 1; len <= sizeof(bytes) / 2; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (unsigned unit = 0; unit <= 0x81; unit++) {
+                struct arena *a = arena_create(1 << 12);
+                struct utf16_text t;
+                for (size_t i = 0; i < len; i++)
+                    put_le16(bytes + 2 * i, (uint16_t)(i == at ? unit : 'a' + i));
+                assert_int_equal(utf16_decode(a, span_of(bytes, 2 * len), &t), STATUS_OK);
+                assert_int_equal(t.has_nul, unit == 0);
+                assert_int_equal(t.has_control, (unit > 0 && unit < ' ') || unit > '~');
+                assert_false(t.unpaired || t.odd_byte);
+                assert_int_equal(t.units, len);
+                assert_int_equal(t.len, len + (unit >= 0x80));
+                for (size_t i = 0; i < at; i++)
+                    assert_int_equal(t.str[i], 'a' + i);
+                assert_int_equal((unsigned char)t.str[at], unit < 0x80 ? unit : 0xc2);
+                for (size_t i = at + 1; i < len; i++)
+                    assert_int_equal(t.str[i + (unit >= 0x80)], 'a' + i);
+                assert_int_equal(t.str[t.len], '\0');
+                arena_destroy(a);
+            }
+        }
+    }
+}
+
 static void decode_says_why_memory_ended(void **state)
 {
     (void)state;
@@ -186,6 +217,7 @@ int main(void)
         cmocka_unit_test(every_scalar_value_goes_round),
         cmocka_unit_test(utf8_is_strict),
         cmocka_unit_test(encode_respects_its_buffer),
+        cmocka_unit_test(units_are_looked_at_wherever_they_stand),
         cmocka_unit_test(decode_says_why_memory_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

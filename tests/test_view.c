@@ -527,7 +527,7 @@ static void unreadable_structures_are_no_verdict(void **state)
             if (failed)
                 assert_int_equal(v->io_error_errno, EIO);
             if (n == 1)
-                assert_true(v->regions[0].io_error && !v->regions[0].valid);
+                assert_true(v->regions[0].io_error && !v->regions[0].valid && v->regions[0].got == 0);
             if (n == 1 && sticky) {
                 assert_int_equal(v->regions_absence, ABSENT_IO);
                 assert_int_equal(v->bat.absence, ABSENT_IO);

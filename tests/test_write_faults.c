@@ -76,6 +76,7 @@ static enum status make_writes(const struct change *c, struct store *store)
 
     (void)c;
     memset(buf, 0x5A, sizeof(buf));
+    memset(buf + 4096 + 1024, 0, 2048); /* not written where zeros are already */
     sites_begin();
     enum status st = writer_open(s.arena, store, "disk.vhdx", &entropy, &w, &why);
     if (st == STATUS_OK) {
@@ -142,6 +143,9 @@ static void guest_writes(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
         try((struct change){.name = states[i], .make = make_writes, .img = four(IMG_DYNAMIC, states[i])});
+    struct img *odd = four(IMG_DYNAMIC, "6U6M"); /* places that may be used again, and an entry to look at */
+    img_bat_set(odd, 0, img_bat_get(odd, 0) | 8);
+    try((struct change){.name = "old places", .make = make_writes, .img = odd});
     try((struct change){.name = "a fixed disk", .make = make_writes, .img = four(IMG_FIXED, "6666")});
     try((struct change){.name = "a child", .make = make_writes, .img = four(IMG_DIFFERENCING, "7070")});
     try((struct change){.name = "an empty child", .make = make_writes, .img = four(IMG_DIFFERENCING, "0000")});
@@ -169,6 +173,11 @@ static void creation(void **state)
         {.size = 8 * MIB, .block_size = MIB},
         {.size = 8 * MIB, .block_size = MIB, .type = CREATE_FIXED, .creator = "x"},
         {.size = 8 * MIB, .like = CREATE_LIKE_QEMU, .logical_sector_size = 4096, .creator = "y"},
+        {.size = 9000 * MIB, .like = CREATE_LIKE_QEMU, .block_size = MIB, .block_state_zero = true},
+        {.size = 8 * MIB,
+         .type = CREATE_DIFFERENCING,
+         .parent_data_write_guid = {{1, 2, 3}},
+         .absolute_win32_path = "C:\\a.vhdx"},
         {.size = 8 * MIB,
          .type = CREATE_DIFFERENCING,
          .parent_data_write_guid = {{1, 2, 3}},

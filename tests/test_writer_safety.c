@@ -8,8 +8,11 @@
 #include <errno.h>
 
 #include "base/le.h"
+#include "faulty.h"
 #include "format/log_entry.h"
 #include "image/log_scan.h"
+#include "write/log_writer.h"
+#include "write/writable.h"
 #include "write/writer_parts.h"
 
 /* ---- headers and log ---- */
@@ -411,6 +414,12 @@ static void tables_disagree(struct img *i)
     img_sign_region_table(i, 1);
 }
 
+static void tables_disagree_on_a_length(struct img *i)
+{
+    put_le32(img_region_find(i, 1, KNOWN_REGION_METADATA) + 24, 2 * MIB);
+    img_sign_region_table(i, 1);
+}
+
 static void unknown_required_region(struct img *i)
 {
     img_region_add(
@@ -529,6 +538,7 @@ static void bad_images_are_refused_untouched(void **state)
         {log_into_a_header, "must not be replayed"},
         {no_region_table, "no valid region table"},
         {tables_disagree, "VHDX-RGN-006"},
+        {tables_disagree_on_a_length, "VHDX-RGN-006"},
         {unknown_required_region, "VHDX-RGN-016"},
         {region_behind_the_end, "VHDX-RGN-009, -011"},
         {region_on_the_log, "share bytes"},
@@ -771,6 +781,80 @@ static void without_entropy_nothing_is_written(void **state)
     }
 }
 
+/* Somebody else writes to the file while it is open: what its table says now is not followed. */
+static void a_table_that_changes_is_not_believed(void **state)
+{
+    (void)state;
+    const uint64_t wrong[] = {PAYLOAD_FULLY_PRESENT, 400 * MIB | PAYLOAD_FULLY_PRESENT, 8 * MIB | PAYLOAD_RESERVED_4,
+                              8 * MIB | PAYLOAD_PARTIALLY_PRESENT};
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct img *img = four_blocks(IMG_DYNAMIC, "6666");
+        uint8_t buf[512] = {1}, raw[8];
+        struct session s = session(NULL, NULL);
+
+        assert_int_equal(s.status, STATUS_OK);
+        put_le64(raw, wrong[i]);
+        disk_write(&disk, img_bat_entry_off(img, 1), raw, sizeof(raw));
+        assert_int_equal(writer_write(s.writer, MIB, buf, 512), STATUS_REFUSED);
+        assert_int_equal(writer_close(s.writer), STATUS_REFUSED);
+        store_close(s.store);
+        arena_destroy(s.arena);
+        img_free(img);
+    }
+    assert_int_equal(writer_close(NULL), STATUS_OK);
+}
+
+/* Its callers look before; a mistake of theirs must not become one in the file. */
+static void the_log_writer_is_not_misused(void **state)
+{
+    (void)state;
+    struct img *img = four_blocks(IMG_DYNAMIC, "6666");
+    struct session s = open_store(disk_store(&disk, &recording, 0, NULL));
+    struct page_set none = {.count = 0}, many = {.count = LOG_WRITER_PAGES + 1};
+    struct log_sizes sizes = {.flushed = img->size, .last = img->size};
+    struct log_writer log;
+
+    assert_int_equal(log_writer_open(s.arena, s.store, img->log_off, MIB - 1, &log), STATUS_INTERNAL);
+    assert_int_equal(log_writer_open(s.arena, s.store, img->log_off, MIB, &log), STATUS_OK);
+    assert_int_equal(log_writer_append(&log, &none, sizes), STATUS_INTERNAL);
+    assert_int_equal(log_writer_append(&log, &many, sizes), STATUS_INTERNAL);
+    assert_int_equal(recording.count, 0);
+    store_close(s.store);
+    arena_destroy(s.arena);
+    img_free(img);
+}
+
+/* The log lies where the host cannot read, or what it would change does; or it was not asked what it holds. */
+static void a_log_that_is_not_known_is_refused(void **state)
+{
+    (void)state;
+    const struct image_options stored = {.no_replay = true};
+
+    for (int i = 0; i < 3; i++) {
+        struct img *img = four_blocks(IMG_DYNAMIC, "6666");
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct writable w;
+        struct image *image = NULL;
+        const char *why = NULL;
+        struct faulty faulty;
+
+        assert_non_null(a);
+        img_make_dirty(img, &(struct img_log_desc){.off = 0x280000, .page = img_page_copy(img, img->bat_off)}, 1);
+        struct source *base = img_source(img), *s = faulty_over(&faulty, base);
+        faulty.bad_off = i == 0 ? img->log_off + 8192 : 0x280000;
+        faulty.bad_len = i < 2 ? 4096 : 0;
+        assert_int_equal(image_open(a, s, "disk.vhdx", NULL, i == 2 ? &stored : NULL, &image), STATUS_OK);
+        assert_int_equal(writable_judge(image, &w, &why), i < 2 ? STATUS_IO : STATUS_REFUSED);
+        if (i == 2)
+            assert_non_null(strstr(why, "was not replayed"));
+        image_close(image);
+        source_close(base);
+        arena_destroy(a);
+        img_free(img);
+    }
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, enter, leave)
@@ -793,6 +877,9 @@ int main(void)
         TEST(no_room_for_a_block),
         TEST(memory_runs_out),
         TEST(without_entropy_nothing_is_written),
+        TEST(a_table_that_changes_is_not_believed),
+        TEST(the_log_writer_is_not_misused),
+        TEST(a_log_that_is_not_known_is_refused),
     };
     return cmocka_run_group_tests_name("writer_safety", tests, NULL, NULL);
 }
