@@ -19,6 +19,7 @@ struct faulty {
     uint64_t bad_off, bad_len;
     uint64_t reads;          /* so far */
     enum status read_status; /* of a read that fails; STATUS_OK stands for STATUS_IO */
+    uint64_t questions;      /* for data and holes, so far */
     enum status hole_status; /* of every question for data and holes; STATUS_OK: the base answers */
 };
 
@@ -42,6 +43,7 @@ static inline enum status faulty_read(struct source *s, uint64_t off, void *buf,
 static inline enum status faulty_next_data(struct source *s, uint64_t off, uint64_t *ret_data, uint64_t *ret_hole)
 {
     struct faulty *f = (struct faulty *)s;
+    f->questions++;
     return f->hole_status != STATUS_OK ? f->hole_status : source_next_data(f->base, off, ret_data, ret_hole);
 }
 

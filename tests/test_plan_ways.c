@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/le.h"
+#include "base/limits.h"
 #include "plan_ways.h"
 
 #include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
@@ -66,15 +68,50 @@ static void run_way(void **state)
         plan_keeps_its_promises(&job);
 }
 
+/* ---- more than is mended ---- */
+
+enum { TOO_MANY = (1 << 18) + 1 }; /* LIMIT_REPAIR_MENDED, and one */
+static const struct img_params absent_blocks = {
+    .virtual_size = (TOO_MANY + 64) * MIB, .block_size = (uint32_t)MIB, .states = ""};
+
+/* The blocks are not there, and their entries name a place. */
+static void idle_places(struct img *img)
+{
+    uint8_t raw[BAT_ENTRY_LEN];
+
+    put_le64(raw, 8 * MIB);
+    for (uint64_t i = 0; i < TOO_MANY; i++)
+        img_write(img, img_bat_entry_off(img, img_block_index(img, i)), raw, sizeof(raw));
+}
+
+static void a_bat_that_is_none_is_not_mended(void **state)
+{
+    const struct test_case c = {
+        .name = "idle places", .rule = "VHDX-BAT-009", .params = &absent_blocks, .mutate = idle_places};
+    struct job job = {.c = &c, .mode = CASE_RULE, .may_stay = may_stay};
+    struct planned p;
+
+    (void)state;
+    assert_int_equal(TOO_MANY, LIMIT_REPAIR_MENDED + 1);
+    planned_open(&p, &job);
+    assert_int_equal(p.plan.step_count, 0);
+    assert_int_equal(p.plan.left_count, 1);
+    assert_string_equal(p.plan.left[0].rule->id, "VHDX-BAT-009");
+    assert_int_equal(p.plan.left[0].count, TOO_MANY);
+    assert_non_null(strstr(p.plan.left[0].reason, "more than can be mended one by one"));
+    planned_close(&p);
+}
+
 int main(void)
 {
-    struct CMUnitTest *tests = calloc(plan_way_count, sizeof(*tests));
+    struct CMUnitTest *tests = calloc(plan_way_count + 1, sizeof(*tests));
 
     if (tests == NULL)
         return 1;
     for (size_t i = 0; i < plan_way_count; i++)
         tests[i] = (struct CMUnitTest){plan_ways[i].c.name, run_way, NULL, NULL, (void *)(uintptr_t)&plan_ways[i]};
-    int failed = _cmocka_run_group_tests("ways", tests, plan_way_count, NULL, NULL);
+    tests[plan_way_count] = (struct CMUnitTest)cmocka_unit_test(a_bat_that_is_none_is_not_mended);
+    int failed = _cmocka_run_group_tests("ways", tests, plan_way_count + 1, NULL, NULL);
     free(tests);
     return failed;
 }

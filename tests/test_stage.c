@@ -366,6 +366,33 @@ static void many_writes_stay_quick(void **state)
     }
 }
 
+/* A host walks over a whole range of data to find its end: many pieces in one must not ask for it each time. */
+static void a_range_of_data_is_asked_for_once(void **state)
+{
+    (void)state;
+    struct faulty f;
+    struct store *s = NULL;
+    uint64_t data = 0, hole = 0;
+
+    faulty_over(&f, base);
+    assert_int_equal(stage_open(&f.source, PLENTY, &s), STATUS_OK);
+    for (uint64_t off = 10; off < 190; off += 20)
+        assert_int_equal(store_write(s, off, "new", 3), STATUS_OK);
+    for (uint64_t off = 0; off < 200; off += 50) {
+        assert_int_equal(source_next_data(s->source, off, &data, &hole), STATUS_OK);
+        assert_int_equal(data, off);
+        assert_int_equal(hole, 200);
+    }
+    assert_int_equal(f.questions, 1);
+    assert_int_equal(source_next_data(s->source, 200, &data, &hole), STATUS_OK);
+    assert_int_equal(data, 300);
+    assert_int_equal(hole, 500);
+    assert_int_equal(source_next_data(s->source, 0, &data, &hole), STATUS_OK); /* back */
+    assert_int_equal(hole, 200);
+    assert_int_equal(f.questions, 3);
+    store_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +400,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_of_each, enter, leave),
         cmocka_unit_test_setup_teardown(what_was_cut_off_does_not_come_back, enter, leave),
         cmocka_unit_test_setup_teardown(same_bytes_are_no_change, enter, leave),
+        cmocka_unit_test_setup_teardown(a_range_of_data_is_asked_for_once, enter, leave),
         cmocka_unit_test_setup_teardown(ranges_are_checked, enter, leave),
         cmocka_unit_test_setup_teardown(nothing_below, enter, leave),
         cmocka_unit_test_setup_teardown(base_error_is_passed_on, enter, leave),

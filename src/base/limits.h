@@ -98,6 +98,8 @@ static const uint64_t LIMIT_CARVED_UNITS = (uint64_t)1 << 30;
 enum { LIMIT_REPAIR_ROUNDS = 96 };
 /* Findings kept per rule while repair is planned. Those beyond come in the next round. */
 static const uint64_t LIMIT_REPAIR_FINDINGS = (uint64_t)1 << 14;
+/* Findings of one rule that are mended at all: 16 rounds, each of which reads the whole BAT. What has more is no BAT. */
+static const uint64_t LIMIT_REPAIR_MENDED = (uint64_t)1 << 18;
 /* Bytes of blocks that one repair copies to a place of their own (VHDX-BAT-016); a BAT can name one block 2^26 times. */
 static const uint64_t LIMIT_REPAIR_COPIED = (uint64_t)64 << 30;
 /* Longest change whose old and new bytes are read to print a checksum of them. */

@@ -244,6 +244,16 @@ static enum status staged_read(struct source *s, uint64_t off, void *buf, size_t
     return STATUS_OK;
 }
 
+/* The host walks over all of a range of data to find its end, and a file that is mended has many pieces in one. */
+static enum status ask_base(struct stage *t, uint64_t from)
+{
+    if (from >= t->asked && from < t->hole)
+        return STATUS_OK;
+    enum status st = source_next_data(t->base, from, &t->data, &t->hole);
+    t->asked = st == STATUS_OK ? from : UINT64_MAX;
+    return st;
+}
+
 /* Data of the base in [from, from + len), as it shows at pos; *ret_data == pos + len when there is none. */
 static enum status base_data(struct stage *t, uint64_t from, uint64_t len, uint64_t pos, uint64_t *ret_data,
                              uint64_t *ret_hole)
@@ -251,9 +261,11 @@ static enum status base_data(struct stage *t, uint64_t from, uint64_t len, uint6
     uint64_t data = from + len, hole = from + len;
 
     if (from < t->base_size) {
-        enum status st = source_next_data(t->base, from, &data, &hole);
+        enum status st = ask_base(t, from);
         if (st != STATUS_OK)
             return st;
+        data = u64_max(t->data, from);
+        hole = t->hole;
         if (data >= t->base_size) /* nothing follows, however long it becomes here */
             data = hole = from + len;
     }

@@ -68,6 +68,7 @@ struct stage {
     struct source source;
     struct source *base; /* NULL: empty */
     uint64_t base_size;
+    uint64_t asked, data, hole; /* the base's only data in [asked, hole) is [data, hole); asked above hole: not known */
     struct stage_list list;
     /* stage_listing.c: the piece `listed` of the listing begins at listed_at. */
     uint64_t listing_generation;

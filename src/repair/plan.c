@@ -76,16 +76,15 @@ static void look_before(struct planner *p, const struct check_result *res)
 }
 
 /* Notes in which round a rule that passed in the file began to fail. */
-static void look_for_harm(struct planner *p, const struct check_result *res)
+static void look_for_harm(struct planner *p, const struct round *r)
 {
     for (uint32_t i = 0; i < rule_count(); i++) {
         struct rule_state *s = &p->rules[i];
-        const struct rule *rule = rule_at(i);
         bool fails = false;
         if (!s->passed_before)
             continue;
-        for (uint64_t k = 0; k < res->finding_count && !fails; k++)
-            fails = res->findings[k]->rule == rule && res->findings[k]->severity >= SEVERITY_WARNING;
+        for (uint64_t k = r->starts[i]; k < r->starts[i + 1] && !fails; k++)
+            fails = r->grouped[k]->severity >= SEVERITY_WARNING;
         if (!fails)
             s->failed_since = 0;
         else if (s->failed_since == 0)
@@ -94,11 +93,11 @@ static void look_for_harm(struct planner *p, const struct check_result *res)
 }
 
 /* The highest severity of a rule's findings, and the class that goes with repair: the strongest that is offered. */
-static void sum_up(const struct check_result *res, const struct rule *rule, struct plan_left *left)
+static void sum_up(const struct round *r, uint32_t rule, struct plan_left *left)
 {
-    for (uint64_t i = 0; i < res->finding_count; i++) {
-        const struct finding *f = res->findings[i];
-        if (f->rule != rule || finding_is_stored_only(f))
+    for (uint64_t i = r->starts[rule]; i < r->starts[rule + 1]; i++) {
+        const struct finding *f = r->grouped[i];
+        if (finding_is_stored_only(f))
             continue;
         if (left->count++ == 0 || f->severity > left->severity)
             left->severity = f->severity;
@@ -122,15 +121,16 @@ static const char *reason_of(struct planner *p, const struct rule_state *s, cons
     return s->why_not != NULL ? s->why_not : "no way to repair it was found";
 }
 
-static enum status list_left(struct planner *p, const struct check_result *res)
+static enum status list_left(struct planner *p, const struct round *r)
 {
+    const struct check_result *res = r->res;
     struct plan *plan = p->plan;
 
     for (uint32_t i = 0; i < rule_count(); i++) {
         struct plan_left left = {.rule = rule_at(i)};
         if (res->rules[i].count == 0)
             continue;
-        sum_up(res, left.rule, &left);
+        sum_up(r, i, &left);
         if (left.count == 0 || (left.class == REPAIR_NONE && left.severity < SEVERITY_WARNING))
             continue;
         left.count += res->rules[i].count - res->rules[i].kept;
@@ -207,7 +207,7 @@ static enum status one_round(struct planner *p, bool *ret_more)
         look_before(p, r.res);
         refuse_some(p, &r);
     }
-    look_for_harm(p, r.res);
+    look_for_harm(p, &r);
     if (!plan->refused && p->round < LIMIT_REPAIR_ROUNDS)
         st = round_mend(&r);
     /* The headers come last, but they come: also when what was mended is why there was none before. */
@@ -218,7 +218,7 @@ static enum status one_round(struct planner *p, bool *ret_more)
     if (st == STATUS_OK && !more) {
         plan->after = r.res->verdict;
         plan->errors_after = r.res->counts[SEVERITY_ERROR];
-        st = list_left(p, r.res);
+        st = list_left(p, &r);
     }
     if (st == STATUS_OK)
         st = round_status(p, &r, failed_before, parent_before);

@@ -35,6 +35,8 @@ struct round {
     struct planner *planner;
     struct fixing x;
     const struct check_result *res;
+    const struct finding **grouped; /* the findings, those of a rule together, in their order */
+    uint64_t *starts;               /* of rule i: [starts[i], starts[i + 1]) of them */
 };
 
 /* The model of the stage as it is now, checked. To be closed also when it fails. */

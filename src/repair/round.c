@@ -14,6 +14,28 @@ enum { STALLED_MOST = 2 };
 
 /* ---- the model ---- */
 
+/* What a round asks of each rule must not cost all findings each time. */
+static enum status group(struct round *r)
+{
+    const struct check_result *res = r->res;
+    uint32_t rules = rule_count();
+    uint64_t *next = arena_array(r->x.arena, rules, sizeof(*next));
+
+    r->starts = arena_array(r->x.arena, (uint64_t)rules + 1, sizeof(*r->starts));
+    r->grouped = arena_array(r->x.arena, res->finding_count, sizeof(*r->grouped));
+    if (next == NULL || r->starts == NULL || r->grouped == NULL)
+        return arena_status(r->x.arena);
+    for (uint64_t i = 0; i < res->finding_count; i++)
+        r->starts[res->findings[i]->rule_number + 1]++;
+    for (uint32_t k = 0; k < rules; k++) {
+        r->starts[k + 1] += r->starts[k];
+        next[k] = r->starts[k];
+    }
+    for (uint64_t i = 0; i < res->finding_count; i++)
+        r->grouped[next[res->findings[i]->rule_number]++] = res->findings[i];
+    return STATUS_OK;
+}
+
 enum status round_open(struct planner *p, struct round *ret)
 {
     const struct check_options options = {.max_findings = LIMIT_REPAIR_FINDINGS, .deep = p->deep};
@@ -46,7 +68,7 @@ enum status round_open(struct planner *p, struct round *ret)
     ret->res = ret->x.found = res;
     ret->x.view = ret->x.img->main;
     headers_look(&ret->x);
-    return STATUS_OK;
+    return group(ret);
 }
 
 void round_close(struct round *r)
@@ -112,27 +134,23 @@ static const char *gate_closed(const struct gate *g, const struct fixer *fixer)
 
 /* ---- one round ---- */
 
-/* The finding is one of the rule that shall be mended. */
-static bool is_in_hand(const struct round *r, const struct rule_state *s, const struct rule *which,
-                       const struct finding *f)
+/* The finding, of the rule of s, is one that shall be mended. */
+static bool is_in_hand(const struct round *r, const struct rule_state *s, const struct finding *f)
 {
-    if (f->rule != which || finding_is_stored_only(f))
+    if (finding_is_stored_only(f))
         return false;
     /* The log was taken out of the headers because of another rule, which the user agreed to. */
-    bool pending = r->planner->headers.log_wanted != NULL && strcmp(which->id, "VHDX-HDR-018") == 0;
+    bool pending = r->planner->headers.log_wanted != NULL && strcmp(f->rule->id, "VHDX-HDR-018") == 0;
     return pending || is_wanted(s, f);
 }
 
 static uint64_t wanted_count(const struct round *r, uint32_t rule)
 {
     const struct rule_state *s = &r->planner->rules[rule];
-    const struct rule *which = rule_at(rule);
     uint64_t n = 0;
 
-    for (uint64_t i = 0; i < r->res->finding_count; i++) {
-        const struct finding *f = r->res->findings[i];
-        n += is_in_hand(r, s, which, f);
-    }
+    for (uint64_t i = r->starts[rule]; i < r->starts[rule + 1]; i++)
+        n += is_in_hand(r, s, r->grouped[i]);
     /* Those that were only counted are like the others. */
     return n > 0 ? n + r->res->rules[rule].count - r->res->rules[rule].kept : 0;
 }
@@ -149,12 +167,15 @@ static void note_refusal(struct round *r, struct rule_state *s)
 static enum status mend_rule(struct round *r, uint32_t rule, bool *ret_changed)
 {
     struct rule_state *s = &r->planner->rules[rule];
-    const struct rule *which = rule_at(rule);
     struct fixing *x = &r->x;
     uint64_t count = wanted_count(r, rule);
     bool before = x->changed;
     enum status st = STATUS_OK;
 
+    if (count > LIMIT_REPAIR_MENDED) {
+        s->blocked = "they are more than can be mended one by one; vhdxray carve looks for what is left of the data";
+        return STATUS_OK;
+    }
     if ((s->acted[0] | s->acted[1]) != 0 && count >= s->count && ++s->stalled > STALLED_MOST) {
         s->blocked = "the repair does not make it go away";
         r->planner->again = true;
@@ -163,9 +184,9 @@ static enum status mend_rule(struct round *r, uint32_t rule, bool *ret_changed)
     s->count = count;
     x->why_not = NULL;
     x->changed = false;
-    for (uint64_t i = 0; i < r->res->finding_count && st == STATUS_OK; i++) {
-        const struct finding *f = r->res->findings[i];
-        if (!is_in_hand(r, s, which, f))
+    for (uint64_t i = r->starts[rule]; i < r->starts[rule + 1] && st == STATUS_OK; i++) {
+        const struct finding *f = r->grouped[i];
+        if (!is_in_hand(r, s, f))
             continue;
         x->finding = f;
         x->has_guest = false;
