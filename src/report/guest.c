@@ -120,7 +120,7 @@ static const char *result_name(enum compare_result c)
 
 static bool has_byte(const struct compare_report *c, int side)
 {
-    return c->offset < c->side[side].virtual_size; /* 0 when there is no disk */
+    return c->side[side].block_size > 0 && c->offset < c->side[side].virtual_size;
 }
 
 static void byte_text(struct report *r, const struct compare_report *c, int side)
