@@ -160,6 +160,27 @@ const struct finding *case_finding(const struct case_run *r, const char *rule, u
     return NULL;
 }
 
+enum verdict case_errors(struct source *s, bool errors[CASE_RULES_MOST])
+{
+    const struct check_options options = {.max_findings = 1};
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct check_result *res = NULL;
+    struct image *img = NULL;
+
+    assert_non_null(a);
+    assert_true(rule_count() <= CASE_RULES_MOST);
+    assert_int_equal(image_open(a, s, "case.vhdx", NULL, NULL, &img), STATUS_OK);
+    assert_int_equal(check_run(img, &options, NULL, &res), STATUS_OK);
+    memset(errors, 0, CASE_RULES_MOST * sizeof(*errors));
+    for (uint64_t i = 0; i < res->finding_count; i++)
+        if (res->findings[i]->severity == SEVERITY_ERROR)
+            errors[res->findings[i]->rule_number] = true;
+    enum verdict verdict = res->verdict;
+    image_close(img);
+    arena_destroy(a);
+    return verdict;
+}
+
 uint64_t case_findings(const struct case_run *r, const char *rule)
 {
     uint64_t n = 0;

@@ -109,6 +109,9 @@ enum status case_try(const struct test_case *c, bool guard, void (*prepare)(stru
 void case_close(struct case_run *r);
 
 /* Findings of a rule in the result: how many are kept, and the i-th. */
+/* The rules with an error in the file as it is, by number, and the verdict. rule_count() <= CASE_RULES_MOST. */
+enum { CASE_RULES_MOST = 512 };
+enum verdict case_errors(struct source *s, bool errors[CASE_RULES_MOST]);
 uint64_t case_findings(const struct case_run *r, const char *rule);
 const struct finding *case_finding(const struct case_run *r, const char *rule, uint64_t i);
 

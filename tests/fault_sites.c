@@ -106,6 +106,13 @@ WRAPPED(void *, arena_alloc, struct arena *a, size_t size)
     return __real_arena_alloc(a, size);
 }
 
+WRAPPED(void *, arena_room, struct arena *a, size_t size)
+{
+    if (due(SITE_MEMORY))
+        arena_fail_at(a, 1, false);
+    return __real_arena_room(a, size);
+}
+
 WRAPPED(void *, arena_array, struct arena *a, uint64_t count, size_t size)
 {
     if (due(SITE_MEMORY))

@@ -22,7 +22,7 @@
 
 static const struct case_table *const tables[] = {&container_cases, &metadata_cases, &block_cases, &log_cases,
                                                   &chain_cases,     &forensic_cases, &tool_cases};
-enum { TABLES = sizeof(tables) / sizeof(tables[0]), RULES_MOST = 512, PIECE = 4096 };
+enum { TABLES = sizeof(tables) / sizeof(tables[0]), PIECE = 4096 };
 
 /* ---- second faults ---- */
 
@@ -102,27 +102,13 @@ static void bend(struct img *img)
 /* ---- what is wrong with a file ---- */
 
 struct faults {
-    bool error[RULES_MOST];
+    bool error[CASE_RULES_MOST];
     enum verdict verdict;
 };
 
 static void faults_of(struct source *s, struct faults *ret)
 {
-    const struct check_options options = {.max_findings = 1};
-    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
-    struct check_result *res = NULL;
-    struct image *img = NULL;
-
-    assert_non_null(a);
-    assert_true(rule_count() <= RULES_MOST);
-    assert_int_equal(image_open(a, s, "case.vhdx", NULL, NULL, &img), STATUS_OK);
-    assert_int_equal(check_run(img, &options, NULL, &res), STATUS_OK);
-    *ret = (struct faults){.verdict = res->verdict};
-    for (uint64_t i = 0; i < res->finding_count; i++)
-        if (res->findings[i]->severity == SEVERITY_ERROR)
-            ret->error[res->findings[i]->rule_number] = true;
-    image_close(img);
-    arena_destroy(a);
+    ret->verdict = case_errors(s, ret->error);
 }
 
 /* ---- writes ---- */

@@ -15,15 +15,14 @@
 #include "base/checked.h"
 #include "base/le.h"
 #include "base/limits.h"
-#include "build.h"
-#include "check/run.h"
+#include "cases.h"
 #include "fault_sites.h"
 #include "format/log_entry.h"
 #include "write/metadump.h"
 
 #include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
 
-enum { RULES_MOST = 512, PIECE = 65536, SECRET_UNITS = 10 };
+enum { PIECE = 65536, SECRET_UNITS = 10 };
 
 static const struct guid stranger = {{0x77, 1, 2, 3}};
 
@@ -457,25 +456,6 @@ static uint64_t sum_of(struct source *s)
     return h;
 }
 
-static void errors_of(struct source *s, bool *errors)
-{
-    const struct check_options options = {.max_findings = 1};
-    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
-    struct check_result *res = NULL;
-    struct image *img = NULL;
-
-    assert_non_null(a);
-    assert_true(rule_count() <= RULES_MOST);
-    assert_int_equal(image_open(a, s, "case.vhdx", NULL, NULL, &img), STATUS_OK);
-    assert_int_equal(check_run(img, &options, NULL, &res), STATUS_OK);
-    memset(errors, 0, RULES_MOST);
-    for (uint64_t i = 0; i < res->finding_count; i++)
-        if (res->findings[i]->severity == SEVERITY_ERROR)
-            errors[res->findings[i]->rule_number] = true;
-    image_close(img);
-    arena_destroy(a);
-}
-
 static void assert_no_secret(const char *name, struct source *s)
 {
     uint8_t secret[2 * SECRET_UNITS];
@@ -491,12 +471,12 @@ static void assert_no_secret(const char *name, struct source *s)
 
 static void assert_errors_kept(const struct copying *c, bool redact)
 {
-    bool before[RULES_MOST], after[RULES_MOST];
+    bool before[CASE_RULES_MOST], after[CASE_RULES_MOST];
     struct store *store = NULL;
 
-    errors_of(c->original, before);
+    (void)case_errors(c->original, before);
     assert_int_equal(copy(c->original, redact, LIMIT_MEMORY_DEFAULT, UINT64_MAX, &store), STATUS_OK);
-    errors_of(store->source, after);
+    (void)case_errors(store->source, after);
     for (uint32_t i = 0; i < rule_count(); i++)
         if (after[i] != before[i])
             fail_msg("%s: %s speaks of the %s alone", c->name, rule_at(i)->id, after[i] ? "copy" : "original");

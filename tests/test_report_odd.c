@@ -25,39 +25,11 @@
 #include "report/summary.h"
 #include "reports.h"
 
-#include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
+#include <cmocka.h> /* behind the others: its macro fail() would eat the function of check/rule.h */
+
+#include "said.h"
 
 /* ---- what a report says ---- */
-
-struct said {
-    struct report r;
-    char *text;
-    size_t len;
-};
-
-static void say_begin(struct said *s, enum report_format format)
-{
-    *s = (struct said){.r = {.format = format}};
-    s->r.out = open_memstream(&s->text, &s->len);
-    assert_non_null(s->r.out);
-}
-
-static void say_end(struct said *s)
-{
-    assert_int_equal(fclose(s->r.out), 0);
-}
-
-static void assert_says(const struct said *s, const char *words)
-{
-    if (strstr(s->text, words) == NULL)
-        fail_msg("\"%s\" is not in\n%s", words, s->text);
-}
-
-static void assert_silent(const struct said *s, const char *words)
-{
-    if (strstr(s->text, words) != NULL)
-        fail_msg("\"%s\" is in\n%s", words, s->text);
-}
 
 static unsigned times(const struct said *s, const char *words)
 {
@@ -73,13 +45,13 @@ static char *wrapped(unsigned width, unsigned at, unsigned indent, const char *t
 {
     struct said s;
 
-    say_begin(&s, REPORT_TEXT);
+    said_open(&s, REPORT_TEXT);
     s.r.width = width;
     assert_int_equal(report_begin(&s.r, NULL), STATUS_OK);
     out_wrapped(&s.r, at, indent, text);
     s.r.quiet = true;
     assert_int_equal(report_end(&s.r), STATUS_OK);
-    say_end(&s);
+    said_close(&s);
     return s.text;
 }
 
@@ -114,7 +86,7 @@ static void strings_and_colours(void **state)
     struct said s;
 
     (void)state;
-    say_begin(&s, REPORT_TEXT);
+    said_open(&s, REPORT_TEXT);
     s.r.color = true;
     assert_int_equal(report_begin(&s.r, NULL), STATUS_OK);
     out_safe(&s.r, NULL);
@@ -122,7 +94,7 @@ static void strings_and_colours(void **state)
     out_paint(&s.r, PAINT_NONE, "plain", 0);
     out_safe(&s.r, "a\x7f");
     out_safe(&s.r, "\xff");
-    say_end(&s);
+    said_close(&s);
     assert_int_equal(strncmp(s.text, "plaina\\u{7f}", 12), 0);
     assert_silent(&s, "\x1b[");
     assert_silent(&s, "\xff");
@@ -146,7 +118,7 @@ static void names_beside_bytes(void **state)
     struct said s;
 
     (void)state;
-    say_begin(&s, REPORT_TEXT);
+    said_open(&s, REPORT_TEXT);
     s.r.width = 30;
     s.r.color = true;
     assert_int_equal(report_begin(&s.r, NULL), STATUS_OK);
@@ -159,7 +131,7 @@ static void names_beside_bytes(void **state)
                  2);
     s.r.quiet = true;
     assert_int_equal(report_end(&s.r), STATUS_OK);
-    say_end(&s);
+    said_close(&s);
     assert_says(&s, "|A.......\x1b[1;36m....\x1b[0m\x1b[1;33m....\x1b[0m|\n              ");
     assert_says(&s, "second\x1b[0m,\n              ");
     assert_silent(&s, "elsewhere");
@@ -189,13 +161,13 @@ static char *reported(const struct check_result *res, enum report_format format,
 {
     struct said s;
 
-    say_begin(&s, format);
+    said_open(&s, format);
     s.r.verbose = verbose;
     s.r.width = width;
     assert_int_equal(report_begin(&s.r, "images"), STATUS_OK);
     report_check(&s.r, res);
     assert_int_equal(report_end(&s.r), STATUS_OK);
-    say_end(&s);
+    said_close(&s);
     return s.text;
 }
 
@@ -357,12 +329,12 @@ static void exit_codes_in_words(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct said s;
-        say_begin(&s, REPORT_SARIF);
+        said_open(&s, REPORT_SARIF);
         s.r.exit_code = rows[i].code;
         assert_int_equal(report_begin(&s.r, "images"), STATUS_OK);
         report_check(&s.r, c.result);
         assert_int_equal(report_end(&s.r), STATUS_OK);
-        say_end(&s);
+        said_close(&s);
         assert_says(&s, rows[i].words);
         free(s.text);
     }
@@ -417,13 +389,13 @@ static void facts_twice(void **state)
     (void)state;
     img_resize(img, 18 * MIB);
     struct checked c = reports_check(img, "x.vhdx", 1000);
-    say_begin(&s, REPORT_TEXT);
+    said_open(&s, REPORT_TEXT);
     assert_int_equal(report_begin(&s.r, NULL), STATUS_OK);
     report_info(&s.r, c.image);
     report_info(&s.r, c.image);
     s.r.quiet = true;
     (void)report_end(&s.r);
-    say_end(&s);
+    said_close(&s);
     assert_int_equal(times(&s, "x.vhdx\n"), 2);
     assert_says(&s, "\n\nx.vhdx\n"); /* an empty line between the two */
     free(s.text);
@@ -445,13 +417,13 @@ static char *log_of(const struct checked *c, enum report_format format, bool ver
 {
     struct said s;
 
-    say_begin(&s, format);
+    said_open(&s, format);
     s.r.verbose = verbose;
     assert_int_equal(report_begin(&s.r, NULL), STATUS_OK);
     assert_int_equal(report_log(&s.r, c->image, true), STATUS_OK);
     s.r.quiet = true;
     assert_int_equal(report_end(&s.r), STATUS_OK);
-    say_end(&s);
+    said_close(&s);
     return s.text;
 }
 
@@ -526,7 +498,7 @@ static void pages_of_a_plan(void **state)
     struct said s;
 
     (void)state;
-    say_begin(&s, REPORT_TEXT);
+    said_open(&s, REPORT_TEXT);
     assert_int_equal(report_begin(&s.r, NULL), STATUS_OK);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct replay_page p = {.off = rows[i].off, .owner = {.kind = rows[i].kind}};
@@ -551,7 +523,7 @@ static void pages_of_a_plan(void **state)
     assert_string_equal(plan_structure_name(c.image, &metadata), "file");
     s.r.quiet = true;
     (void)report_end(&s.r);
-    say_end(&s);
+    said_close(&s);
     free(s.text);
     reports_done(&c);
     img_free(img);
@@ -611,7 +583,7 @@ static void changes_that_hardly_happen(void **state)
     struct said s;
 
     (void)state;
-    say_begin(&s, REPORT_TEXT);
+    said_open(&s, REPORT_TEXT);
     assert_int_equal(report_begin(&s.r, NULL), STATUS_OK);
     report_write(&s.r, &(struct write_report){.path = "a.vhdx", .replayed = true, .complete = true});
     report_write(&s.r, &(struct write_report){.path = "b.vhdx", .complete = true});
@@ -625,7 +597,7 @@ static void changes_that_hardly_happen(void **state)
     s.r.quiet = true;
     report_rules(&s.r);
     (void)report_end(&s.r);
-    say_end(&s);
+    said_close(&s);
     assert_says(&s, "a.vhdx: nothing to write; its log was replayed\n");
     assert_says(&s, "b.vhdx: nothing to write\n");
     assert_says(&s, "c.vhdx: log replayed: 1 entry, 2 pages changed, file grown to 9 MiB; now clean\n");
@@ -641,14 +613,14 @@ static void profiles_by_hand(void **state)
     struct said s;
 
     (void)state;
-    say_begin(&s, REPORT_TEXT);
+    said_open(&s, REPORT_TEXT);
     assert_int_equal(report_begin(&s.r, NULL), STATUS_OK);
     profile_text(&s.r, &p);
     p.unmet = 2;
     profile_text(&s.r, &p);
     s.r.quiet = true;
     (void)report_end(&s.r);
-    say_end(&s);
+    said_close(&s);
     assert_says(&s, "not ready: 1 requirement stands against it\n");
     assert_says(&s, "not ready: 2 requirements stand against it\n");
     free(s.text);
@@ -692,12 +664,12 @@ static void chains_by_hand(void **state)
     files[6].verdict = LINK_UNKNOWN; /* alone, and says nothing of its parent */
     files[7].verdict = LINK_MISSING;
     files[8].used = false;
-    say_begin(&s, REPORT_TEXT);
+    said_open(&s, REPORT_TEXT);
     assert_int_equal(report_begin(&s.r, NULL), STATUS_OK);
     report_chain(&s.r, &set);
     s.r.quiet = true;
     (void)report_end(&s.r);
-    say_end(&s);
+    said_close(&s);
     const char *order[] = {"root", "left", "left-leaf", "right", "right-leaf", "last", "odd", "deep", "MISSING PARENT"};
     const char *at = s.text;
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
@@ -709,12 +681,12 @@ static void chains_by_hand(void **state)
     assert_silent(&s, "unused");
     free(s.text);
 
-    say_begin(&s, REPORT_TEXT);
+    said_open(&s, REPORT_TEXT);
     s.r.quiet = true;
     assert_int_equal(report_begin(&s.r, NULL), STATUS_OK);
     report_chain(&s.r, &set);
     (void)report_end(&s.r);
-    say_end(&s);
+    said_close(&s);
     assert_silent(&s, "root");
     assert_says(&s, "1 missing parent");
     free(s.text);
@@ -806,13 +778,13 @@ static void more_files_than_are_listed(void **state)
     }
     assert_int_equal(summary_sort(&sum), STATUS_OK);
     for (int verbose = 0; verbose < 2; verbose++) {
-        say_begin(&s, REPORT_TEXT);
+        said_open(&s, REPORT_TEXT);
         s.r.verbose = verbose == 1;
         assert_int_equal(report_begin(&s.r, NULL), STATUS_OK);
         report_summary(&s.r, &sum);
         s.r.quiet = true;
         (void)report_end(&s.r);
-        say_end(&s);
+        said_close(&s);
         assert_int_equal(times(&s, ".vhdx\n"), verbose == 1 ? 30 : 25);
         if (verbose == 1)
             assert_silent(&s, "that are not clean (-v lists all)");

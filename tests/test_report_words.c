@@ -17,38 +17,21 @@
 #include "report/metadump.h"
 #include "report/summary.h"
 
-#include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
+#include <cmocka.h> /* behind the others: its macro fail() would eat the function of check/rule.h */
 
-struct said {
-    struct report r;
-    char *text;
-    size_t len;
-};
+#include "said.h"
 
 static void say_begin(struct said *s, enum report_format format, bool verbose)
 {
-    *s = (struct said){.r = {.format = format, .verbose = verbose}};
-    s->r.out = open_memstream(&s->text, &s->len);
-    assert_non_null(s->r.out);
+    said_open(s, format);
+    s->r.verbose = verbose;
     assert_int_equal(report_begin(&s->r, NULL), STATUS_OK);
 }
 
 static void say_end(struct said *s)
 {
     assert_int_equal(report_end(&s->r), STATUS_OK);
-    assert_int_equal(fclose(s->r.out), 0);
-}
-
-static void assert_says(const struct said *s, const char *words)
-{
-    if (strstr(s->text, words) == NULL)
-        fail_msg("\"%s\" is not in\n%s", words, s->text);
-}
-
-static void assert_silent(const struct said *s, const char *words)
-{
-    if (strstr(s->text, words) != NULL)
-        fail_msg("\"%s\" is in\n%s", words, s->text);
+    said_close(s);
 }
 
 /* ---- carving ---- */

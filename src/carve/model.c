@@ -304,16 +304,19 @@ static const struct bat_table *best_table(const struct carver *c)
     return best;
 }
 
-static enum status assume_model(struct carver *c, const struct candidate *geometries)
+static enum status assume_model(struct carver *c, const struct candidate *geometries, uint32_t count)
 {
     const struct bat_table *t = best_table(c);
     struct carve *out = c->out;
-    const struct candidate *g = geometries; /* each fit is one of them */
+    const struct candidate *g = NULL;
 
     if (t == NULL)
         return STATUS_OK;
-    while (g->metadata_off != t->fits[0].metadata_off)
-        g++;
+    for (uint32_t i = 0; i < count; i++)
+        if (geometries[i].metadata_off == t->fits[0].metadata_off)
+            g = &geometries[i];
+    if (g == NULL)
+        return STATUS_INTERNAL;
     struct lost_place p = place_of(t, g);
     log_place(c, &p);
     struct view *v = NULL;
@@ -339,6 +342,6 @@ enum status carve_bats(struct carver *c)
     if (st == STATUS_OK)
         st = list_tables(c);
     if (st == STATUS_OK && c->out->model == CARVE_MODEL_NONE)
-        st = assume_model(c, geometries);
+        st = assume_model(c, geometries, count);
     return st;
 }

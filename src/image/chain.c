@@ -106,8 +106,10 @@ static enum status take_opened(const struct chain_options *o, const char *name, 
 {
     uint32_t i = 0;
 
-    while (o->parents[i] != name)
+    while (i < o->parent_count && o->parents[i] != name)
         i++;
+    if (i == o->parent_count)
+        return STATUS_INTERNAL;
     const struct chain_opened *f = &o->opened[i];
     if (f->status != STATUS_OK) {
         (void)snprintf(message, MESSAGE_SIZE, "%s", f->message != NULL ? f->message : status_text(f->status));

@@ -19,9 +19,9 @@ enum { STRUCTURE_GRAIN = 512 };
 
 /*
  * Reads [off, off + len) into fresh memory. *ret: its bytes up to a multiple of STRUCTURE_GRAIN behind which there is
- * nothing but zeros, and zeros up to `least` bytes if that is more. All others are zeros, also what lies past the end of the
- * source. *ret_got: bytes of [off, off + len) that exist in the source. On failure nothing is set; STATUS_IO when the
- * host could not read it.
+ * nothing but zeros, and zeros up to `least` bytes if that is more. All others are zeros, also what lies past the end of
+ * the source. *ret_got: bytes of [off, off + len) that exist in the source. On failure nothing is set; STATUS_IO when
+ * the host could not read it.
  */
 enum status structure_read(struct arena *a, struct source *src, uint64_t off, size_t len, size_t least,
                            struct span *ret, size_t *ret_got);

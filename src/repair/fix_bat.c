@@ -37,7 +37,7 @@ enum status bat_entry_put(struct fixing *x, uint64_t index, uint64_t raw, const 
 static bool entry_of(struct fixing *x, int64_t index, struct bat_slot *ret_slot, uint64_t *ret_raw, enum status *ret_st)
 {
     *ret_st = STATUS_OK;
-    if (fix_bat_is_shared(x))
+    if (index < 0 || (uint64_t)index >= x->view->bat.slots || fix_bat_is_shared(x)) /* nothing is written elsewhere */
         return false;
     *ret_slot = bat_slot_of_index(&x->view->geometry, (uint64_t)index);
     *ret_st = bat_entry_get(x, (uint64_t)index, ret_raw);
