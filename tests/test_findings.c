@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * All findings of all cases and guards, each different one once, compared with tests/findings.txt: severity, rule,
- * place, view, message and what belongs to it. The cases say which rules speak; this says with which words and of which
- * bytes. A difference is a decision: `ninja golden` writes the file anew, and the diff is reviewed like code. Runs in
- * the root of the tree.
+ * place, view, message and what belongs to it; and the rules that were not evaluated, with the reason. The cases say
+ * which rules speak; this says with which words and of which bytes. A difference is a decision: `ninja golden` writes
+ * the file anew, and the diff is reviewed like code. Runs in the root of the tree.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "cases.h"
+#include "check/rule.h"
 #include "reports.h"
 
 #include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
@@ -61,7 +62,39 @@ static void put_finding(FILE *out, const struct case_run *r, const struct findin
     if (f->has_guest_range)
         (void)fprintf(out, " [guest %" PRIu64 "+%" PRIu64 "]", f->guest_off, f->guest_len);
     for (uint64_t k = 0; k < f->related_count && k < LINES_OF_ONE_RULE; k++)
-        (void)fprintf(out, " [%s %" PRId64 "]", structure_name(f->related[k].structure), f->related[k].index);
+        (void)fprintf(out, " [%s %" PRId64 " at 0x%" PRIx64 "]", structure_name(f->related[k].structure),
+                      f->related[k].index, f->related[k].off);
+    if (f->means)
+        (void)fprintf(out, " [means: %s]", f->means);
+    if (f->next)
+        (void)fprintf(out, " [next: %s]", f->next);
+}
+
+/* The rules that could not be asked, for one reason after the other. */
+static void put_not_evaluated(struct listing *l, const char *name, bool guard, const struct check_result *result)
+{
+    for (uint32_t first = 0; first < rule_count(); first++) {
+        const char *reason = result->rules[first].outcome == RULE_NOT_EVALUATED ? result->rules[first].reason : NULL;
+        bool told = reason == NULL;
+        char *text = NULL;
+        size_t len = 0;
+        for (uint32_t i = 0; i < first && !told; i++)
+            told = result->rules[i].outcome == RULE_NOT_EVALUATED && strcmp(result->rules[i].reason, reason) == 0;
+        if (told)
+            continue;
+        FILE *line = open_memstream(&text, &len);
+        if (!line)
+            abort();
+        (void)fprintf(line, "not evaluated, %s:", reason);
+        for (uint32_t i = first; i < rule_count(); i++)
+            if (result->rules[i].outcome == RULE_NOT_EVALUATED && strcmp(result->rules[i].reason, reason) == 0)
+                (void)fprintf(line, " %s", rule_at(i)->id + strlen("VHDX-"));
+        if (fclose(line) != 0)
+            abort();
+        if (is_new(l, text))
+            (void)fprintf(l->out, "%s%s: %s\n", name, guard ? ", guard" : "", text);
+        free(text);
+    }
 }
 
 static void one_case(const struct test_case *c, bool guard, void *ctx)
@@ -87,6 +120,7 @@ static void one_case(const struct test_case *c, bool guard, void *ctx)
             (void)fprintf(l->out, "%s%s: %s\n", c->name, guard ? ", guard" : "", text);
         free(text);
     }
+    put_not_evaluated(l, c->name, guard, r.result);
     case_close(&r);
 }
 

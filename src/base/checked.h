@@ -63,4 +63,10 @@ static inline uint64_t u64_max(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* Below, equal to or above zero, as qsort() and bsearch() want it. */
+static inline int u64_compare(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
 #endif

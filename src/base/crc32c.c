@@ -27,13 +27,19 @@ uint32_t crc32c_portable(uint32_t crc, const void *buf, size_t len)
     return ~c;
 }
 
+#if defined(VHDXRAY_WITH_ISAL) && VHDXRAY_WITH_ISAL
+/* ISA-L's first call asks the processor what it is. Under a hypervisor each such question takes longer than the sums of all
+ * structures of a healthy image, which are a few hundred bytes each with zeros behind them. */
+enum { SHORT = 512 };
+#endif
+
 uint32_t crc32c(uint32_t crc, const void *buf, size_t len)
 {
 #if defined(VHDXRAY_WITH_ISAL) && VHDXRAY_WITH_ISAL
-    return crc32c_isal(crc, buf, len);
-#else
-    return crc32c_portable(crc, buf, len);
+    if (len > SHORT)
+        return crc32c_isal(crc, buf, len);
 #endif
+    return crc32c_portable(crc, buf, len);
 }
 
 uint32_t crc32c_structure(struct span s)

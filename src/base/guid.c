@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/le.h"
 
 static const uint8_t text_order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -34,7 +35,7 @@ int guid_compare(const struct guid *a, const struct guid *b)
     for (size_t i = 0; i < sizeof(a->bytes); i += 8) {
         uint64_t x = __builtin_bswap64(le64(a->bytes + i)), y = __builtin_bswap64(le64(b->bytes + i));
         if (x != y)
-            return x < y ? -1 : 1;
+            return u64_compare(x, y);
     }
     return 0;
 }

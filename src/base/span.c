@@ -38,6 +38,8 @@ size_t span_end_nonzero(struct span s)
 {
     size_t end = s.len;
 
+    while (end >= STRIDE && stride_is_zero(s.ptr + end - STRIDE))
+        end -= STRIDE;
     for (uint64_t word = 0; end >= sizeof(word); end -= sizeof(word)) {
         memcpy(&word, s.ptr + end - sizeof(word), sizeof(word));
         if (word != 0)

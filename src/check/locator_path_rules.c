@@ -231,8 +231,8 @@ static int by_off(const void *a, const void *b)
 {
     const struct range *x = a, *y = b;
     if (x->off != y->off)
-        return x->off < y->off ? -1 : 1;
-    return (x->end > y->end) - (x->end < y->end);
+        return u64_compare(x->off, y->off);
+    return u64_compare(x->end, y->end);
 }
 
 static void strings_fill_item(struct probe *p, const struct subject *s)

@@ -170,9 +170,9 @@ static int by_key(const void *a, const void *b)
 {
     const struct ranked *x = a, *y = b;
     if (x->t->key_len != y->t->key_len)
-        return x->t->key_len < y->t->key_len ? -1 : 1;
+        return u64_compare(x->t->key_len, y->t->key_len);
     int c = memcmp(x->t->key, y->t->key, x->t->key_len);
-    return c ? c : (x->index > y->index) - (x->index < y->index);
+    return c ? c : u64_compare(x->index, y->index);
 }
 
 static bool same_value(const struct locator_text *a, const struct locator_text *b)

@@ -95,7 +95,7 @@ struct range {
 static int by_off(const void *a, const void *b)
 {
     const struct range *x = a, *y = b;
-    return (x->off > y->off) - (x->off < y->off);
+    return u64_compare(x->off, y->off);
 }
 
 /* Non-zero bytes between the items, from the end of the table on. */

@@ -235,15 +235,15 @@ static int by_id(const void *a, const void *b)
         return c;
     if (metadata_entry_is_user(x->e) != metadata_entry_is_user(y->e))
         return metadata_entry_is_user(x->e) ? 1 : -1;
-    return (x->index > y->index) - (x->index < y->index);
+    return u64_compare(x->index, y->index);
 }
 
 static int by_place(const void *a, const void *b)
 {
     const struct ranked *x = a, *y = b;
     if (x->e->off != y->e->off)
-        return x->e->off < y->e->off ? -1 : 1;
-    return (x->index > y->index) - (x->index < y->index);
+        return u64_compare(x->e->off, y->e->off);
+    return u64_compare(x->index, y->index);
 }
 
 static bool has_id(const struct view *v, const struct metadata_entry *e)

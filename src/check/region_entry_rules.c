@@ -63,15 +63,15 @@ static int by_guid(const void *a, const void *b)
 {
     const struct ranked *x = a, *y = b;
     int c = guid_compare(&x->r->guid, &y->r->guid);
-    return c ? c : (x->index > y->index) - (x->index < y->index);
+    return c ? c : u64_compare(x->index, y->index);
 }
 
 static int by_place(const void *a, const void *b)
 {
     const struct ranked *x = a, *y = b;
     if (x->r->off != y->r->off)
-        return x->r->off < y->r->off ? -1 : 1;
-    return (x->index > y->index) - (x->index < y->index);
+        return u64_compare(x->r->off, y->r->off);
+    return u64_compare(x->index, y->index);
 }
 
 static bool has_guid(const struct region_entry *r)

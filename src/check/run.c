@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "check/probe.h"
@@ -406,7 +407,7 @@ static int compare_places(const void *a, const void *b)
     if (x->rule != y->rule)
         return strcmp(x->rule->id, y->rule->id);
     if (x->at.off != y->at.off)
-        return x->at.off < y->at.off ? -1 : 1;
+        return u64_compare(x->at.off, y->at.off);
     if (x->at.index != y->at.index)
         return x->at.index < y->at.index ? -1 : 1;
     return 0;
@@ -535,10 +536,10 @@ static int compare_findings(const void *a, const void *b)
 {
     const struct finding *x = *(struct finding *const *)a, *y = *(struct finding *const *)b;
     if (x->severity != y->severity)
-        return x->severity > y->severity ? -1 : 1;
+        return u64_compare(y->severity, x->severity);
     if (x->rule_number != y->rule_number)
-        return x->rule_number < y->rule_number ? -1 : 1;
-    return x->order < y->order ? -1 : x->order > y->order;
+        return u64_compare(x->rule_number, y->rule_number);
+    return u64_compare(x->order, y->order);
 }
 
 static bool rule_failed(const struct pass *pass, const char *id)

@@ -293,7 +293,7 @@ struct place {
 static int compare_places(const void *pa, const void *pb)
 {
     const struct place *a = pa, *b = pb;
-    return (a->key > b->key) - (a->key < b->key);
+    return u64_compare(a->key, b->key);
 }
 
 static struct place *place_find(struct place *places, uint64_t count, uint64_t key)

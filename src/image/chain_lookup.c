@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/limits.h"
 
 /* ---- one file under several names ---- */
@@ -21,10 +22,10 @@ static int compare_identities(const void *pa, const void *pb)
 {
     const struct identity_entry *a = pa, *b = pb;
     if (a->device != b->device)
-        return a->device < b->device ? -1 : 1;
+        return u64_compare(a->device, b->device);
     if (a->inode != b->inode)
-        return a->inode < b->inode ? -1 : 1;
-    return (a->file > b->file) - (a->file < b->file);
+        return u64_compare(a->inode, b->inode);
+    return u64_compare(a->file, b->file);
 }
 
 enum status chain_lookup_same(struct chain_set *s)
@@ -62,7 +63,7 @@ static int compare_guids(const void *pa, const void *pb)
 {
     const struct chain_index_entry *a = pa, *b = pb;
     int c = memcmp(a->guid, b->guid, sizeof(*a->guid));
-    return c ? c : (a->file > b->file) - (a->file < b->file);
+    return c ? c : u64_compare(a->file, b->file);
 }
 
 static int lower(int c)
@@ -83,7 +84,7 @@ static int compare_names(const void *pa, const void *pb)
 {
     const struct chain_index_entry *a = pa, *b = pb;
     int c = compare_text(a->name, b->name);
-    return c ? c : (a->file > b->file) - (a->file < b->file);
+    return c ? c : u64_compare(a->file, b->file);
 }
 
 static const char *base_name(const char *path)

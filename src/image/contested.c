@@ -51,7 +51,7 @@ struct finder {
 static int compare_units(const void *pa, const void *pb)
 {
     const uint64_t *a = pa, *b = pb;
-    return (*a > *b) - (*a < *b);
+    return u64_compare(*a, *b);
 }
 
 static void sort_far(struct units *u)

@@ -77,20 +77,15 @@ enum status layout_map_add(struct layout_map *m, struct extent e)
     return STATUS_OK;
 }
 
-static int compare_u64(uint64_t a, uint64_t b)
-{
-    return (a > b) - (a < b);
-}
-
 static int compare_extents(const void *pa, const void *pb)
 {
     const struct extent *a = pa, *b = pb;
-    int c = compare_u64(a->start, b->start);
+    int c = u64_compare(a->start, b->start);
     if (c == 0)
-        c = compare_u64(a->end, b->end);
+        c = u64_compare(a->end, b->end);
     if (c == 0)
-        c = compare_u64(a->kind, b->kind);
-    return c ? c : compare_u64(a->ref, b->ref);
+        c = u64_compare(a->kind, b->kind);
+    return c ? c : u64_compare(a->ref, b->ref);
 }
 
 static bool list_seal(struct arena *a, struct extent_list *l)

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/checked.h"
+
 enum status log_guids_note(struct arena *a, struct log_guids *g, const struct guid *guid, uint32_t *ret_sighting)
 {
     if (g->count == 0 || !guid_equal(&g->items[g->count - 1].guid, guid)) {
@@ -24,13 +26,13 @@ static int by_guid(const void *a, const void *b)
 {
     const struct log_guid_sighting *x = a, *y = b;
     int order = guid_compare(&x->guid, &y->guid);
-    return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
+    return order != 0 ? order : u64_compare(x->at, y->at);
 }
 
 static int by_place(const void *a, const void *b)
 {
     const struct log_guid_sighting *x = a, *y = b;
-    return (x->at > y->at) - (x->at < y->at);
+    return u64_compare(x->at, y->at);
 }
 
 enum status log_guids_settle(struct arena *a, struct log_guids *g, struct guid **ret_guids, uint32_t *ret_count)

@@ -70,8 +70,8 @@ static int compare_conflicts(const void *pa, const void *pb)
 {
     const struct conflict *a = pa, *b = pb;
     if (a->index != b->index)
-        return a->index < b->index ? -1 : 1;
-    return (a->kind > b->kind) - (a->kind < b->kind);
+        return u64_compare(a->index, b->index);
+    return u64_compare(a->kind, b->kind);
 }
 
 void overlap_table_seal(struct overlap_table *t)

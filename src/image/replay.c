@@ -159,7 +159,7 @@ static bool collect_patch(void *ctx, uint32_t i, const struct log_descriptor *d,
 static int by_off(const void *a, const void *b)
 {
     const struct target *x = a, *y = b;
-    return (x->off > y->off) - (x->off < y->off);
+    return u64_compare(x->off, y->off);
 }
 
 /* Counts the pages that more than one of an entry's targets writes. t is sorted. */
