@@ -81,6 +81,25 @@ struct page {
     unsigned svgs, marks;
 };
 
+/* strcspn() and strspn(), but for sanitizers that then look through the rest of the page each time. */
+static size_t length_until(const char *at, const char *stops)
+{
+    size_t n = 0, count = strlen(stops);
+
+    while (at[n] != '\0' && memchr(stops, at[n], count) == NULL)
+        n++;
+    return n;
+}
+
+static size_t length_of_word(const char *at)
+{
+    size_t n = 0;
+
+    while ((at[n] >= 'a' && at[n] <= 'z') || (at[n] >= '0' && at[n] <= '9'))
+        n++;
+    return n;
+}
+
 static void bad(const struct page *p, const char *what, const char *at)
 {
     fail_msg("%s: %s at: %.160s", p->name, what, at);
@@ -93,7 +112,7 @@ static const char *value(struct page *p, const char *at, char out[VALUE])
 
     if (*at != '"')
         bad(p, "a value without quotes", at);
-    len = strcspn(++at, "\"<>");
+    len = length_until(++at, "\"<>");
     if (at[len] != '"')
         bad(p, "a value that does not end", at);
     (void)snprintf(out, VALUE, "%.*s", (int)(len < VALUE - 1 ? len : VALUE - 1), at);
@@ -127,7 +146,7 @@ static const char *tag(struct page *p, const char *at)
 {
     bool end = *at == '/';
     const char *name = at + end;
-    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789");
+    size_t len = length_of_word(name);
     char v[VALUE];
 
     if (!listed(name, len, tags))
@@ -143,7 +162,7 @@ static const char *tag(struct page *p, const char *at)
     p->marks += len == 4 && strncmp(name, "mark", len) == 0;
     for (at = name + len; *at == ' ';) {
         const char *attribute = ++at;
-        size_t n = strcspn(attribute, "= />\"");
+        size_t n = length_until(attribute, "= />\"");
 
         if (attribute[n] != '=')
             bad(p, "an attribute without a value", attribute);
@@ -165,7 +184,7 @@ static const char *tag(struct page *p, const char *at)
 static const char *text(struct page *p, const char *at)
 {
     static const char *const entities[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;", NULL};
-    size_t len = strcspn(at, "<");
+    size_t len = length_until(at, "<");
 
     for (const char *c = at; c < at + len;) {
         uint32_t code = 0;
