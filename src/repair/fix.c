@@ -215,12 +215,23 @@ enum status fix_zero(struct fixing *x, uint64_t off, uint64_t len, const char *a
     return st == STATUS_OK ? fix_note(x, off, end - off, action) : st;
 }
 
-enum status fix_resize(struct fixing *x, uint64_t size, const char *action)
+/* What another fixer of this round has put behind the end must stay. */
+enum status fix_grow(struct fixing *x, uint64_t size, const char *action)
+{
+    uint64_t old = store_size(x->stage);
+
+    if (size <= old)
+        return STATUS_OK;
+    enum status st = store_resize(x->stage, size);
+    return st == STATUS_OK ? fix_note(x, old, 0, action) : st;
+}
+
+enum status fix_cut(struct fixing *x, uint64_t size, const char *action)
 {
     uint64_t old = store_size(x->stage);
 
     enum status st = store_resize(x->stage, size);
-    return st == STATUS_OK ? fix_note(x, u64_min(size, old), size < old ? old - size : 0, action) : st;
+    return st == STATUS_OK ? fix_note(x, size, old - size, action) : st;
 }
 
 /* In memory, for ranges that were changed already: the stage can only refer to bytes of the file as it is. */

@@ -123,7 +123,8 @@ enum status fix_read(struct fixing *x, uint64_t off, void *buf, size_t len);
 /* Each changes the stage and adds a step, unless it is so already. action: what is done, without full stop. */
 enum status fix_write(struct fixing *x, uint64_t off, const void *buf, size_t len, const char *action);
 enum status fix_zero(struct fixing *x, uint64_t off, uint64_t len, const char *action); /* clipped to the file */
-enum status fix_resize(struct fixing *x, uint64_t size, const char *action); /* to another size than it has */
+enum status fix_grow(struct fixing *x, uint64_t size, const char *action); /* never makes the file shorter */
+enum status fix_cut(struct fixing *x, uint64_t size, const char *action);  /* size: less than it has */
 /* [to, to + len) gets the bytes of [from, from + len), zeros behind the end of the file; len > 0. */
 enum status fix_copy(struct fixing *x, uint64_t to, uint64_t from, uint64_t len, const char *action);
 /* Only the step, for changes made to the stage directly. */

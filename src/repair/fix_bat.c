@@ -33,15 +33,22 @@ enum status bat_entry_put(struct fixing *x, uint64_t index, uint64_t raw, const 
     return fix_write(x, bat_index_off(x->view, index), bytes, sizeof(bytes), action);
 }
 
-/* The entry that a finding is about, which a walk over the BAT has met. False when no entry can be written. */
-static bool entry_of(struct fixing *x, int64_t index, struct bat_slot *ret_slot, uint64_t *ret_raw, enum status *ret_st)
+enum { ANY_STATE = 0xff, BLOCK_IN_FILE = 1 << PAYLOAD_FULLY_PRESENT | 1 << PAYLOAD_PARTIALLY_PRESENT };
+
+/*
+ * The entry that a finding is about, which a walk over the BAT has met. states: a bit for each that the rule speaks of.
+ * False when no entry can be written, or another fixer of this round has given this one another state: the next round
+ * looks again.
+ */
+static bool entry_of(struct fixing *x, int64_t index, unsigned states, struct bat_slot *ret_slot, uint64_t *ret_raw,
+                     enum status *ret_st)
 {
     *ret_st = STATUS_OK;
     if (index < 0 || (uint64_t)index >= x->view->bat.slots || fix_bat_is_shared(x)) /* nothing is written elsewhere */
         return false;
     *ret_slot = bat_slot_of_index(&x->view->geometry, (uint64_t)index);
     *ret_st = bat_entry_get(x, (uint64_t)index, ret_raw);
-    return *ret_st == STATUS_OK;
+    return *ret_st == STATUS_OK && (states >> bat_entry_state(*ret_raw) & 1) != 0;
 }
 
 /* A slot of a block that the disk has. */
@@ -60,7 +67,7 @@ enum status fix_state_reserved(struct fixing *x, const struct finding *f)
     uint64_t raw;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st))
+    if (!entry_of(x, f->at.index, 1 << PAYLOAD_RESERVED_4, &slot, &raw, &st))
         return st;
     name_block(x, slot);
     fix_guest_changed(x);
@@ -74,7 +81,7 @@ enum status fix_state_draft(struct fixing *x, const struct finding *f)
     uint64_t raw;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st))
+    if (!entry_of(x, f->at.index, 1 << PAYLOAD_RESERVED_5, &slot, &raw, &st))
         return st;
     fix_guest_changed(x);
     return bat_entry_put(x, (uint64_t)f->at.index, bat_entry_make(bat_entry_off(raw), PAYLOAD_UNMAPPED),
@@ -93,7 +100,7 @@ enum status fix_state_partial(struct fixing *x, const struct finding *f)
     uint64_t raw;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st))
+    if (!entry_of(x, f->at.index, 1 << PAYLOAD_PARTIALLY_PRESENT, &slot, &raw, &st))
         return st;
     if (lost_its_parent(x))
         return fix_refuse(x, "the disk looks like a child that lost its HasParent bit: settle VHDX-XREF-006 first");
@@ -141,7 +148,7 @@ enum status fix_bitmap_state(struct fixing *x, const struct finding *f)
     enum status st;
     bool needed = false;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st))
+    if (!entry_of(x, f->at.index, ANY_STATE, &slot, &raw, &st))
         return st;
     uint64_t index = (uint64_t)f->at.index, off = bat_entry_off(raw);
     if (!g->differencing)
@@ -173,7 +180,7 @@ enum status fix_bitmap_stray(struct fixing *x, const struct finding *f)
             return fix_refuse(x, "the slot may hold the entry of a block: settle %s first", first[i]);
     if (lost_its_parent(x))
         return fix_refuse(x, "the disk looks like a child that lost its HasParent bit: settle VHDX-XREF-006 first");
-    if (!entry_of(x, f->at.index, &slot, &raw, &st))
+    if (!entry_of(x, f->at.index, ANY_STATE, &slot, &raw, &st))
         return st;
     fix_guest_changed(x);
     return bat_entry_put(x, (uint64_t)f->at.index, 0,
@@ -188,7 +195,7 @@ enum status fix_reserved_bits(struct fixing *x, const struct finding *f)
     uint64_t raw;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st))
+    if (!entry_of(x, f->at.index, ANY_STATE, &slot, &raw, &st))
         return st;
     return bat_entry_put(x, (uint64_t)f->at.index, raw & ~BAT_RESERVED_MASK,
                          "clear the reserved bits of the BAT entry");
@@ -200,7 +207,7 @@ enum status fix_idle_offset(struct fixing *x, const struct finding *f)
     uint64_t raw;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st))
+    if (!entry_of(x, f->at.index, 1 << PAYLOAD_NOT_PRESENT | 1 << PAYLOAD_ZERO, &slot, &raw, &st))
         return st;
     return bat_entry_put(x, (uint64_t)f->at.index, raw & ~BAT_OFFSET_MASK, "set FileOffsetMB of the absent block to 0");
 }
@@ -211,7 +218,7 @@ enum status fix_anchor(struct fixing *x, const struct finding *f)
     uint64_t raw;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st))
+    if (!entry_of(x, f->at.index, ANY_STATE, &slot, &raw, &st))
         return st;
     unsigned state = bat_entry_state(raw);
     if (slot.is_bitmap || (state != PAYLOAD_UNDEFINED && state != PAYLOAD_UNMAPPED))
@@ -228,7 +235,7 @@ enum status fix_unused_slot(struct fixing *x, const struct finding *f)
 
     if (fix_found(x, "VHDX-BAT-025"))
         return fix_refuse(x, "the slot may hold the entry of a block: settle VHDX-BAT-025 first");
-    if (!entry_of(x, f->at.index, &slot, &raw, &st))
+    if (!entry_of(x, f->at.index, ANY_STATE, &slot, &raw, &st))
         return st;
     return bat_entry_put(x, (uint64_t)f->at.index, 0, "empty the BAT entry that stands for no block");
 }
@@ -241,10 +248,10 @@ enum status fix_cut_block(struct fixing *x, const struct finding *f)
     uint64_t raw;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st))
+    if (!entry_of(x, f->at.index, BLOCK_IN_FILE, &slot, &raw, &st))
         return st;
-    return fix_resize(x, bat_entry_off(raw) + x->view->geometry.block_size,
-                      "make the file hold the whole block; what is added lies behind the end of the disk");
+    return fix_grow(x, bat_entry_off(raw) + x->view->geometry.block_size,
+                    "make the file hold the whole block; what is added lies behind the end of the disk");
 }
 
 /*
@@ -258,7 +265,7 @@ enum status fix_block_past_end(struct fixing *x, const struct finding *f)
     uint64_t raw;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st))
+    if (!entry_of(x, f->at.index, BLOCK_IN_FILE, &slot, &raw, &st))
         return st;
     uint64_t end = bat_entry_off(raw) + g->block_size; /* no file can reach that far: VHDX-BAT-010, not this rule */
     uint64_t size = x->img->file_size; /* as the finding saw it: the file may have grown in this round */
@@ -269,7 +276,7 @@ enum status fix_block_past_end(struct fixing *x, const struct finding *f)
                              g->differencing ? "give the block up: UNDEFINED (state 1), reads as zeros"
                                              : "give the block up: NOT_PRESENT (state 0), reads as zeros");
     if (end > store_size(x->stage))
-        return fix_resize(x, end, "make the file hold the whole block; what is missing of it becomes zeros");
+        return fix_grow(x, end, "make the file hold the whole block; what is missing of it becomes zeros");
     /* Another block that is cut at the same place has made the file grow already. */
     return fix_note(x, size, 0, "what is missing of the block becomes zeros");
 }
@@ -285,7 +292,7 @@ enum status fix_shared_block(struct fixing *x, const struct finding *f)
     /* The later entry, which the finding is about itself when the earlier one is not known. */
     int64_t index = f->related_count > 0 ? f->related[0].index : f->at.index;
 
-    if (!entry_of(x, index, &slot, &raw, &st))
+    if (!entry_of(x, index, BLOCK_IN_FILE, &slot, &raw, &st))
         return st;
     uint64_t from = bat_entry_off(raw);
     if (fix_found(x, "VHDX-BAT-025"))
@@ -317,7 +324,7 @@ enum status fix_log_over_block(struct fixing *x, const struct finding *f)
     uint64_t raw, steps = x->plan->step_count;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st))
+    if (!entry_of(x, f->at.index, ANY_STATE, &slot, &raw, &st))
         return st;
     name_block(x, slot);
     st = fix_log_place(x, f);
@@ -335,7 +342,7 @@ enum status fix_bitmap_missing(struct fixing *x, const struct finding *f)
     uint64_t raw;
     enum status st;
 
-    if (!entry_of(x, f->at.index, &slot, &raw, &st) || bat_entry_state(raw) != PAYLOAD_PARTIALLY_PRESENT)
+    if (!entry_of(x, f->at.index, ANY_STATE, &slot, &raw, &st) || bat_entry_state(raw) != PAYLOAD_PARTIALLY_PRESENT)
         return st;
     name_block(x, slot);
     fix_guest_changed(x);

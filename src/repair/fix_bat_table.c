@@ -149,7 +149,7 @@ enum status fix_fixed_blocks(struct fixing *x, const struct finding *f)
     (void)f;
     if (fix_bat_is_shared(x) || !fix_allocate(x, len, &off))
         return STATUS_OK;
-    enum status st = fix_resize(x, off + len, "make room for all blocks behind the end of the file");
+    enum status st = fix_grow(x, off + len, "make room for all blocks behind the end of the file");
     if (st != STATUS_OK)
         return st;
     return place_blocks(x, off, off + len, "give the block a place, where it is all zeros");
@@ -188,7 +188,7 @@ enum status fix_fixed_area(struct fixing *x, const struct finding *f)
         return STATUS_OK;
     enum status st = fix_zero(x, off, end - off, "fill the space that nothing refers to with zeros");
     if (st == STATUS_OK && end > store_size(x->stage))
-        st = fix_resize(x, end, "make the file hold the last block whole");
+        st = fix_grow(x, end, "make the file hold the last block whole");
     if (st != STATUS_OK)
         return st;
     return place_blocks(x, off, end, "give the block its place in the space that was reserved for it");

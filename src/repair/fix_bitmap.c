@@ -21,8 +21,9 @@ struct chunk {
 };
 
 /*
- * False when there are errors, or *ret_status is not STATUS_OK. Without an error each present bitmap lies in the file,
- * and nothing lies over it: else VHDX-SBM-001, VHDX-BAT-014, -015 or -018 speaks.
+ * False when there are errors, another fixer of this round has given the bitmap up, or *ret_status is not STATUS_OK.
+ * Without an error each present bitmap lies in the file, and nothing lies over it: else VHDX-SBM-001, VHDX-BAT-014,
+ * -015 or -018 speaks.
  */
 static bool chunk_open(struct fixing *x, uint64_t number, struct chunk *ret, enum status *ret_status)
 {
@@ -35,7 +36,7 @@ static bool chunk_open(struct fixing *x, uint64_t number, struct chunk *ret, enu
         return false;
     c.end = u64_min(c.first + g->chunk_ratio, g->payload_blocks);
     *ret_status = bat_entry_get(x, bat_index_of_bitmap(g, number), &raw);
-    if (*ret_status != STATUS_OK)
+    if (*ret_status != STATUS_OK || bat_entry_state(raw) != BITMAP_PRESENT)
         return false;
     c.off = bat_entry_off(raw);
     c.bits = arena_alloc(x->arena, BITMAP_BLOCK_LEN);

@@ -190,7 +190,7 @@ static enum status new_log(struct fixing *x, const struct finding *f, uint64_t l
 
     if (!fix_allocate(x, len, &off))
         return STATUS_OK;
-    enum status st = fix_resize(
+    enum status st = fix_grow(
         x, off + len, fix_text(x, "make room for a log of %s behind the end of the file", text_size(x->arena, len)));
     if (st != STATUS_OK)
         return st;
@@ -246,7 +246,7 @@ enum status fix_log_place(struct fixing *x, const struct finding *f)
         return new_log(x, f, NEW_LOG_LEN);
     enum status st = STATUS_OK;
     if (!range_in(h->log_off, len, store_size(x->stage)))
-        st = fix_resize(x, h->log_off + len, "make the file long enough for its log");
+        st = fix_grow(x, h->log_off + len, "make the file long enough for its log");
     if (st != STATUS_OK || len == h->log_len)
         return st;
     h->log_len = (uint32_t)len;

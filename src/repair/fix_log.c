@@ -133,7 +133,7 @@ enum status fix_log_extend(struct fixing *x, const struct finding *f)
         return fix_refuse(x, "the log must not be replayed, however long the file is");
     /* More than the file has, and not absurd. */
     size = u64_div_up(log->entries[log->active_head].flushed_file_off, MIB) * MIB;
-    return fix_resize(x, size, "make the file as long as the log says that it was; what is missing becomes zeros");
+    return fix_grow(x, size, "make the file as long as the log says that it was; what is missing becomes zeros");
 }
 
 /* ---- FOR-001 to -003 ---- */

@@ -145,7 +145,7 @@ enum status fix_disk_size(struct fixing *x, const struct finding *f)
 {
     const struct metadata *m = &x->view->metadata;
     uint8_t bytes[VIRTUAL_DISK_SIZE_LEN];
-    uint64_t rest = m->virtual_disk_size % m->logical_sector_size;
+    uint64_t rest = m->logical_sector_size > 0 ? m->virtual_disk_size % m->logical_sector_size : 0;
 
     (void)f;
     if (rest == m->virtual_disk_size)

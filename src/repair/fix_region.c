@@ -277,7 +277,7 @@ enum status fix_region_extend(struct fixing *x, const struct finding *f)
         return fix_refuse(x, "the file would become larger than any VHDX needs to be");
     if (fix_growth_is_claimed(x, end))
         return STATUS_OK;
-    return fix_resize(x, end, "make the file long enough for the region; what is added are zeros that nothing uses");
+    return fix_grow(x, end, "make the file long enough for the region; what is added are zeros that nothing uses");
 }
 
 /* ---- BAT-001 ---- */
@@ -311,7 +311,7 @@ enum status fix_bat_region(struct fixing *x, const struct finding *f)
         return fix_refuse(x, "the BAT cannot be read");
     if (fix_bat_is_shared(x) || !fix_allocate(x, len, &off))
         return STATUS_OK;
-    enum status st = fix_resize(
+    enum status st = fix_grow(
         x, off + len, fix_text(x, "make room for a BAT of %s behind the end of the file", text_size(x->arena, len)));
     if (st == STATUS_OK)
         st = copy_bat(x, off, v->bat.off, v->bat.region_len);

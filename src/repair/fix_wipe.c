@@ -148,7 +148,7 @@ enum status fix_round_size(struct fixing *x, const struct finding *f)
     (void)f;
     if (x->found->counts[SEVERITY_ERROR] + x->found->counts[SEVERITY_WARNING] > 0)
         return fix_refuse(x, "the size is rounded only when nothing else is wrong");
-    return fix_resize(x, size, "make the file a whole number of MiB long");
+    return fix_grow(x, size, "make the file a whole number of MiB long");
 }
 
 enum status fix_trim_size(struct fixing *x, const struct finding *f)
@@ -158,7 +158,7 @@ enum status fix_trim_size(struct fixing *x, const struct finding *f)
     (void)f;
     if (!u64_align_up(layout_map_end(x->view->layout), MIB, &end) || end >= store_size(x->stage))
         return fix_refuse(x, "the file ends with the MiB that its highest structure ends in");
-    return fix_resize(x, end, "cut the file off behind its highest structure or block");
+    return fix_cut(x, end, "cut the file off behind its highest structure or block");
 }
 
 /* Room that everything but payload takes up, as VHDX-FILE-012 counts it. */
@@ -182,5 +182,5 @@ enum status fix_fixed_size(struct fixing *x, const struct finding *f)
     (void)f;
     if (fix_growth_is_claimed(x, size))
         return STATUS_OK;
-    return fix_resize(x, size, "make the file long enough for all blocks of the disk");
+    return fix_grow(x, size, "make the file long enough for all blocks of the disk");
 }
