@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What `vhdxray repair` leaves, read by QEMU.
 
-    repair_qemu.py [BINARY] [COUNT] [FIRST]     (default $VHDXRAY or build/release/vhdxray; 400 images, from seed 0 on)
+    repair_qemu.py [BINARY] [COUNT] [FIRST]     (default $VHDXRAY or build/release/vhdxray; 160 images, from seed 0 on)
 
   damaged   qemu-img makes an image, qemu-io writes to it, qemu-img converts it. Then one to three structures are damaged,
             each in a way whose repair is known, and `repair --copy` is run with the consent that it takes. `qemu-img check`
@@ -33,7 +33,7 @@ import vhdx  # noqa: E402
 from write_qemu import Differs, Tally, V, copy_of, place, qemu_check, run, same, scratch  # noqa: E402
 
 MIB, GIB = 1 << 20, 1 << 30
-COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else 400
+COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else 160
 FIRST = int(sys.argv[3]) if len(sys.argv) > 3 else 0
 HEADERS, REGIONS = (0x10000, 0x20000), (0x30000, 0x40000)
 GUID = struct.Struct("<16sQII")  # of a region table entry
