@@ -43,7 +43,7 @@ judged() {
     done
 }
 
-teardown() {
+teardown_file() {
     kept_are_valid
 }
 

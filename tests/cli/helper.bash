@@ -125,17 +125,21 @@ valid() {
     expect 0
 }
 
-# keep KIND FILE...: for kept_are_valid, which starts the validator once for all of them
+# keep KIND FILE...: moves them away for kept_are_valid, which starts the validator once for all of a kind: from the end of a
+# test that keeps many, or from teardown_file
 keep() {
     local kind=$1 f
     shift
-    for f; do mv "$f" "$BATS_TEST_TMPDIR/kept-$kind-$RANDOM$RANDOM-${f##*/}"; done
+    for f; do mv "$f" "$BATS_FILE_TMPDIR/kept-$kind-$BATS_TEST_NUMBER-$RANDOM$RANDOM-${f##*/}"; done
 }
 
 kept_are_valid() {
     local kind
-    for kind in check info log dump; do
-        if compgen -G "$BATS_TEST_TMPDIR/kept-$kind-*" >/dev/null; then valid $kind "$BATS_TEST_TMPDIR/kept-$kind-"*; fi
+    for kind in check info log dump map layout compare; do
+        if compgen -G "$BATS_FILE_TMPDIR/kept-$kind-*" >/dev/null; then
+            "$TESTS/validate_reports.py" $kind "$BATS_FILE_TMPDIR/kept-$kind-"*
+            rm "$BATS_FILE_TMPDIR/kept-$kind-"*
+        fi
     done
 }
 
