@@ -61,7 +61,7 @@ static void judge_options(const struct command *c, const struct options *o, char
     judge_words(&o->parents_b, argv, argc);
     judge_words(&o->search_dirs, argv, argc);
     judge_words(&o->algorithms, argv, argc);
-    ASSERT(o->max_findings >= 1 && o->max_memory >= (uint64_t)1 << 20 && o->timeout <= UINT32_MAX);
+    ASSERT(o->max_findings >= 1 && o->max_memory >= 1 && o->timeout <= UINT32_MAX);
     ASSERT(!o->have_range || o->range_first < o->range_end);
     ASSERT(o->shard_count == 0 || (o->shard >= 1 && o->shard <= o->shard_count));
     ASSERT(o->jobs <= JOBS_MOST);
