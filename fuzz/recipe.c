@@ -334,7 +334,7 @@ static void force_signatures(struct recipe *r, struct kitchen *k)
 }
 
 /* What was never laid stays as it is: a file of zeros gets no valid structures by this. */
-static void sign_shadow(struct recipe *r, struct shadow *s)
+static void sign_shadow(struct recipe *r, struct shadow *s, uint8_t *field)
 {
     static const uint8_t zero_field[4];
 
@@ -345,13 +345,15 @@ static void sign_shadow(struct recipe *r, struct shadow *s)
     crc = crc32c_zeros(crc32c(crc, s->bytes + 8, s->used - 8), s->len - s->used);
     if (le32(s->bytes + 4) == crc)
         return;
-    uint8_t *field = recipe_own(r, 4);
     put_le32(field, crc);
     put_le32(s->bytes + 4, crc);
     recipe_lay(r, s->off + 4, field, 4);
 }
 
-static void sign(struct recipe *r, struct kitchen *k)
+enum { SIGNED = 4, FIELD_LEN = 4 }; /* structures with a checksum of their own, and its length */
+
+/* fields: room for what is signed, for as long as the recipe lives */
+static void sign(struct recipe *r, struct kitchen *k, uint8_t *fields)
 {
     if (r->flags & RECIPE_FORCE_SIGNATURES)
         force_signatures(r, k);
@@ -360,9 +362,9 @@ static void sign(struct recipe *r, struct kitchen *k)
         recipe_sign_log(r, le64(header + 72), le32(header + 68));
     for (unsigned i = 0; i < 2; i++) {
         if (r->flags & RECIPE_SIGN_REGIONS)
-            sign_shadow(r, &k->regions[i]);
+            sign_shadow(r, &k->regions[i], fields + i * FIELD_LEN);
         if (r->flags & RECIPE_SIGN_HEADERS)
-            sign_shadow(r, &k->headers[i]);
+            sign_shadow(r, &k->headers[i], fields + (2 + i) * FIELD_LEN);
     }
 }
 
@@ -371,7 +373,8 @@ void recipe_decode(const uint8_t *data, size_t size, struct recipe *ret)
     static struct kitchen k; /* for as long as this takes: it is large, and a sanitizer marks all of it on a stack */
     struct recipe r = {.flags = 0};
 
-    uint8_t *copy = recipe_own(&r, size);
+    uint8_t *fields = recipe_own(&r, SIGNED * FIELD_LEN + size);
+    uint8_t *copy = fields + SIGNED * FIELD_LEN; /* behind it, so that its end is that of the block */
     if (size > 0)
         memcpy(copy, data, size);
     struct input in = {.ptr = copy, .len = size};
@@ -382,7 +385,7 @@ void recipe_decode(const uint8_t *data, size_t size, struct recipe *ret)
     while (in.len > 0)
         decode_operation(&r, &k, &in);
     r.size = k.size;
-    sign(&r, &k);
+    sign(&r, &k, fields);
     *ret = r;
 }
 

@@ -26,7 +26,7 @@ static bool make_room(struct text *t, size_t len)
         return true;
     while (cap < need)
         cap = u64_add_sat(cap, cap);
-    char *str = (char *)arena_array(t->arena, cap, 1);
+    char *str = (char *)arena_room(t->arena, (size_t)u64_min(cap, SIZE_MAX));
     if (str == NULL) {
         t->failed = true;
         return false;
@@ -58,6 +58,8 @@ void text_vaddf(struct text *t, const char *fmt, va_list ap)
     char brief[TEXT_BRIEF]; /* nearly all texts fit, and need not be made twice */
     va_list again;
 
+    if (t->failed)
+        return;
     va_copy(again, ap);
     int len = vsnprintf(brief, sizeof(brief), fmt, ap);
     if (len < 0)
@@ -87,10 +89,19 @@ const char *text_str(const struct text *t)
 
 const char *text_vformat(struct arena *a, const char *fmt, va_list ap)
 {
-    struct text t = text_in(a);
+    char brief[TEXT_BRIEF];
+    va_list again;
 
-    text_vaddf(&t, fmt, ap);
-    return text_str(&t);
+    va_copy(again, ap);
+    int len = vsnprintf(brief, sizeof(brief), fmt, ap);
+    size_t size = len > 0 ? (size_t)len + 1 : 0;
+    char *str = size > 0 ? (char *)arena_room(a, size) : NULL; /* nothing is added to it: no room to grow */
+    if (str != NULL && size <= sizeof(brief))
+        memcpy(str, brief, size);
+    else if (str != NULL)
+        (void)vsnprintf(str, size, fmt, again);
+    va_end(again);
+    return str != NULL ? str : "";
 }
 
 const char *text_format(struct arena *a, const char *fmt, ...)

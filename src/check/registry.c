@@ -43,7 +43,10 @@ enum {
 /* Made when first asked for. Neither table is sorted: that would take longer than looking at a small image. */
 static struct {
     const struct rule *rules[RULES_MAX]; /* of all groups in a row */
-    uint32_t by_scope[RULES_MAX];
+    struct numbered_rule by_scope[RULES_MAX];
+    struct rule_run runs[RULE_RUNS_MAX];
+    uint32_t first_run[SCOPE_COUNT + 1];
+    uint64_t of_fact[8 * sizeof(unsigned)];
     uint16_t by_id[SLOTS];       /* number of a rule + 1, in the slot of its id or the next free one behind; 0: none */
     uint32_t first[GROUP_COUNT]; /* number of each group's first rule */
     struct rule_set set;
@@ -57,6 +60,32 @@ static uint32_t slot_of(const char *id)
     while (*id != '\0')
         v = v << 8 | (unsigned char)*id++;
     return (uint32_t)(v * 0x9E3779B97F4A7C15U >> (64 - SLOT_BITS));
+}
+
+/* Once for all: a BAT entry has few facts, and most rules have nothing to say about it. */
+static void sort_by_fact(const struct numbered_rule *notes, uint32_t count)
+{
+    assert(count <= 64);
+    for (uint32_t i = 0; i < count; i++)
+        for (unsigned facts = notes[i].rule->facts; facts; facts &= facts - 1)
+            all.of_fact[__builtin_ctz(facts)] |= (uint64_t)1 << i;
+}
+
+static void gather_runs(uint32_t count)
+{
+    uint32_t n = 0, at = 0;
+    for (int scope = 0; scope < SCOPE_COUNT; scope++) {
+        all.first_run[scope] = n;
+        for (; at < count && (int)all.by_scope[at].rule->scope == scope; at++) {
+            const struct numbered_rule *r = &all.by_scope[at];
+            if (n == all.first_run[scope] || all.runs[n - 1].needs != r->rule->needs) {
+                assert(n < RULE_RUNS_MAX);
+                all.runs[n++] = (struct rule_run){.rules = r, .needs = r->rule->needs};
+            }
+            all.runs[n - 1].count++;
+        }
+    }
+    all.first_run[SCOPE_COUNT] = n;
 }
 
 static void gather(void)
@@ -77,9 +106,19 @@ static void gather(void)
     }
     for (int scope = 0; scope < SCOPE_COUNT; scope++)
         next[scope + 1] += next[scope];
+    const struct numbered_rule *notes = &all.by_scope[next[SCOPE_BAT_NOTE]];
+    uint32_t note_count = next[SCOPE_BAT_NOTE + 1] - next[SCOPE_BAT_NOTE];
     for (uint32_t i = 0; i < n; i++)
-        all.by_scope[next[all.rules[i]->scope]++] = i;
-    all.set = (struct rule_set){.rules = all.rules, .by_scope = all.by_scope, .count = n};
+        all.by_scope[next[all.rules[i]->scope]++] = (struct numbered_rule){.rule = all.rules[i], .number = i};
+    gather_runs(n);
+    sort_by_fact(notes, note_count);
+    all.set = (struct rule_set){
+        .runs = all.runs,
+        .first_run = all.first_run,
+        .of_fact = all.of_fact,
+        .notes = notes,
+        .count = n,
+    };
 }
 
 const struct rule_set *rule_set(void)
@@ -96,7 +135,7 @@ uint32_t rule_count(void)
 const struct rule *rule_at(uint32_t i)
 {
     const struct rule_set *s = rule_set();
-    return i < s->count ? s->rules[i] : NULL;
+    return i < s->count ? all.rules[i] : NULL;
 }
 
 const struct rule *rule_find(const char *id)

@@ -135,11 +135,27 @@ uint32_t rule_count(void);
 const struct rule *rule_at(uint32_t i);
 const struct rule *rule_find(const char *id); /* NULL when there is none */
 uint32_t rule_index(const struct rule *r);
-/* The same for loops, and the numbers of all rules scope by scope, inside in catalogue order. */
-struct rule_set {
-    const struct rule *const *rules;
-    const uint32_t *by_scope;
+
+struct numbered_rule {
+    const struct rule *rule;
+    uint32_t number; /* rule_at() of it is the rule */
+};
+
+/* Neighbours in a scope that need the same: they can run, or none of them can. */
+struct rule_run {
+    const struct numbered_rule *rules;
     uint32_t count;
+    unsigned needs;
+};
+enum { RULE_RUNS_MAX = 256 };
+
+/* The same for loops: all rules scope by scope, inside in catalogue order. Scope s has runs[first_run[s]] and so on. */
+struct rule_set {
+    const struct rule_run *runs;
+    const uint32_t *first_run; /* SCOPE_COUNT + 1 */
+    const uint64_t *of_fact;   /* by enum bat_fact: the rules of SCOPE_BAT_NOTE to call, as bits counted from the first */
+    const struct numbered_rule *notes; /* the first rule of SCOPE_BAT_NOTE */
+    uint32_t count;                    /* of rules */
 };
 const struct rule_set *rule_set(void);
 

@@ -9,7 +9,6 @@
  */
 #include "check/run.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,8 +188,7 @@ static struct obstacle needs_obstacle(unsigned needs, const struct obstacles *al
         struct obstacle o = all->of[__builtin_ctz(needs)];
         if (o.reason)
             return o;
-        if (o.skip)
-            first = o;
+        first = o;
     }
     return first;
 }
@@ -202,71 +200,64 @@ struct driver {
     struct image *img;
     const struct check_options *options;
     const struct rule_set *rules;
-    /* Rules that can run over the view in hand, in that order: scope s has enabled[first[s]] .. enabled[first[s + 1] -
-     * 1].
-     */
-    struct enabled_rule {
-        const struct rule *rule;
-        uint32_t number;
-    } * enabled;
-    uint32_t first[SCOPE_COUNT + 1];
-    /* By fact of a BAT entry: rules to call, as bits counted from the first one of that scope. */
-    uint64_t of_fact[8 * sizeof(unsigned)];
+    bool on[RULE_RUNS_MAX]; /* runs of rules that can run over the view in hand */
+    uint64_t notes_on;      /* the same for the rules of SCOPE_BAT_NOTE, as bits counted from the first */
 };
 
-/* A hostile BAT has millions of notable entries, each with few facts, so most rules have nothing to say about it. */
-static void sort_by_fact(struct driver *d)
+static void leave_out(struct driver *d, const struct rule_run *run, const char *reason)
 {
-    uint32_t first = d->first[SCOPE_BAT_NOTE], end = d->first[SCOPE_BAT_NOTE + 1];
-    assert(end - first <= 64);
-    memset(d->of_fact, 0, sizeof(d->of_fact));
-    for (uint32_t i = first; i < end; i++)
-        for (unsigned facts = d->enabled[i].rule->facts; facts; facts &= facts - 1)
-            d->of_fact[__builtin_ctz(facts)] |= (uint64_t)1 << (i - first);
+    for (uint32_t i = 0; i < run->count; i++) { /* nothing else was ever set */
+        struct rule_result *r = &d->probe.pass->rules[run->rules[i].number];
+        r->outcome = RULE_NOT_EVALUATED;
+        r->reason = reason;
+    }
 }
 
-/* Which rules can run over view v; notes the reasons of the others in the pass. Neighbours mostly need the same. */
+/* Which rules can run over view v; notes the reasons of the others in the pass. */
 static void enable_rules(struct driver *d, const struct view *v)
 {
     const struct obstacles obstacles = look_at_needs(d->img, v);
-    const struct rule_set all = *d->rules;
-    const bool deep = d->options->deep, unknown = v->type == DISK_UNKNOWN;
-    struct rule_result *results = d->probe.pass->rules;
-    struct enabled_rule *next = d->enabled;
-    struct obstacle o = CLEAR;
-    unsigned needs_of_scope = 0, looked_at = 0;
-    int scope = 0;
-    for (uint32_t i = 0; i < all.count; i++) {
-        uint32_t number = all.by_scope[i];
-        const struct rule *rule = all.rules[number];
-        while (scope <= (int)rule->scope) {
-            needs_of_scope = scope_needs((enum scope)scope);
-            d->first[scope++] = (uint32_t)(next - d->enabled);
+    const unsigned in_the_way = obstacles.met | (d->options->deep ? 0 : NEED_DEEP);
+    const struct rule_set *all = d->rules;
+    for (int scope = 0; scope < SCOPE_COUNT; scope++) {
+        unsigned needs = scope_needs((enum scope)scope);
+        bool chain = scope == SCOPE_CHAIN && v->type == DISK_UNKNOWN;
+        for (uint32_t i = all->first_run[scope]; i < all->first_run[scope + 1]; i++) {
+            unsigned all_needs = all->runs[i].needs | needs;
+            d->on[i] = (all_needs & in_the_way) == 0 && !chain;
+            if (d->on[i])
+                continue;
+            struct obstacle o = needs_obstacle(all_needs, &obstacles, d->options->deep);
+            if (!o.skip)
+                o = because("the type of the disk is unknown");
+            if (o.reason)
+                leave_out(d, &all->runs[i], o.reason);
         }
-        unsigned needs = rule->needs | needs_of_scope;
-        if (needs != looked_at)
-            o = needs_obstacle(needs, &obstacles, deep);
-        looked_at = needs;
-        struct obstacle own = o;
-        if (!own.skip && unknown && rule->scope == SCOPE_CHAIN)
-            own = because("the type of the disk is unknown");
-        if (!own.skip)
-            *next++ = (struct enabled_rule){.rule = rule, .number = number};
-        else if (own.reason)
-            results[number] = (struct rule_result){.outcome = RULE_NOT_EVALUATED, .reason = own.reason};
     }
-    while (scope <= SCOPE_COUNT)
-        d->first[scope++] = (uint32_t)(next - d->enabled);
-    sort_by_fact(d);
+    d->notes_on = 0;
+    for (uint32_t i = all->first_run[SCOPE_BAT_NOTE]; i < all->first_run[SCOPE_BAT_NOTE + 1]; i++) {
+        const struct rule_run *run = &all->runs[i];
+        if (d->on[i])
+            d->notes_on |= (UINT64_MAX >> (64 - run->count)) << (run->rules - all->notes);
+    }
+}
+
+static void call_rule(struct driver *d, const struct numbered_rule *r, const struct subject *s)
+{
+    d->probe.rule_number = r->number;
+    d->probe.rule = r->rule;
+    r->rule->check(&d->probe, s);
 }
 
 static void call_rules(struct driver *d, enum scope scope, const struct subject *s)
 {
-    const struct enabled_rule *end = d->enabled + d->first[scope + 1];
-    for (const struct enabled_rule *e = d->enabled + d->first[scope]; e < end; e++) {
-        d->probe.rule_number = e->number;
-        d->probe.rule = e->rule;
-        e->rule->check(&d->probe, s);
+    const uint32_t first = d->rules->first_run[scope], end = d->rules->first_run[scope + 1];
+    for (uint32_t i = first; i < end; i++) {
+        if (!d->on[i])
+            continue;
+        const struct numbered_rule *r = d->rules->runs[i].rules, *last = r + d->rules->runs[i].count;
+        for (; r < last; r++)
+            call_rule(d, r, s);
     }
 }
 
@@ -334,21 +325,17 @@ struct visit {
     struct subject s;
 };
 
+/* A hostile BAT has millions of notable entries, each with few facts, so most rules have nothing to say about it. */
 static bool visit_note(void *ctx, const struct bat_note *n)
 {
     struct visit *v = ctx;
     struct driver *d = v->d;
-    const struct enabled_rule *enabled = d->enabled + d->first[SCOPE_BAT_NOTE];
     uint64_t called = 0;
     v->s.note = n;
     for (unsigned facts = n->facts; facts; facts &= facts - 1)
-        called |= d->of_fact[__builtin_ctz(facts)];
-    for (; called; called &= called - 1) {
-        const struct enabled_rule *e = &enabled[__builtin_ctzll(called)];
-        d->probe.rule_number = e->number;
-        d->probe.rule = e->rule;
-        e->rule->check(&d->probe, &v->s);
-    }
+        called |= d->rules->of_fact[__builtin_ctz(facts)];
+    for (called &= d->notes_on; called; called &= called - 1)
+        call_rule(d, &d->rules->notes[__builtin_ctzll(called)], &v->s);
     return true;
 }
 
@@ -476,7 +463,7 @@ static void report_worse_after_replay(struct driver *d, const struct pass *main,
     uint64_t worse = 0;
     for (uint64_t i = 0; i < main_count; i++) {
         struct finding *f = main->list.items[i];
-        if (f->severity != SEVERITY_ERROR || f->rule->scope < SCOPE_REGION_TABLE || f->rule->scope > SCOPE_VIEW ||
+        if (f->severity != SEVERITY_ERROR || f->rule->scope < SCOPE_REGION_TABLE ||
             stored->rules[f->rule_number].outcome == RULE_NOT_EVALUATED || contains(stored_sorted, f))
             continue;
         worse++;
@@ -484,11 +471,11 @@ static void report_worse_after_replay(struct driver *d, const struct pass *main,
             text_addf(&names, "%s%s", names.len ? ", " : "", f->rule->id);
         last = f->rule;
     }
-    if (worse == 0 || !rule)
+    if (worse == 0)
         return;
     d->probe.rule = rule;
     d->probe.rule_number = rule_index(rule);
-    struct finding *f = fail(&d->probe, at_place(STRUCTURE_LOG, -1, d->img->log.off, d->img->log.len),
+    struct finding *f = fail(&d->probe, at_place(STRUCTURE_LOG, NO_INDEX, d->img->log.off, d->img->log.len),
                              "replaying the log brings %llu %s that the file as stored does not have: %s",
                              (unsigned long long)worse, worse == 1 ? "error" : "errors", text_str(&names));
     finding_expected(&d->probe, f, "no new errors after replay");
@@ -544,8 +531,7 @@ static int compare_findings(const void *a, const void *b)
 
 static bool rule_failed(const struct pass *pass, const char *id)
 {
-    const struct rule *r = rule_find(id);
-    return r && pass->rules[rule_index(r)].count > 0;
+    return pass->rules[rule_index(rule_find(id))].count > 0;
 }
 
 /*
@@ -608,7 +594,7 @@ static void replace_last(struct driver *d, struct pass *pass, const char *messag
         .rule = d->probe.rule,
         .rule_number = d->probe.rule_number,
         .severity = d->probe.rule->severity,
-        .at = at_place(STRUCTURE_FILE, -1, 0, 0),
+        .at = at_place(STRUCTURE_FILE, NO_INDEX, 0, 0),
         .view = pass->view,
         .message = message,
         .repair = d->probe.rule->repair,
@@ -622,14 +608,14 @@ static void report_limits(struct driver *d, struct pass *pass)
 {
     const struct rule *rule = rule_find("VHDX-FILE-010");
     struct check_result *res = d->probe.result;
-    if (!res->limited || !rule)
+    if (!res->limited)
         return;
     d->probe.rule = rule;
     d->probe.rule_number = rule_index(rule);
     uint32_t n = res->limit_count;
     for (uint32_t i = 0; i < n; i++) {
         const char *message = res->limits[i].message;
-        struct finding *f = fail(&d->probe, at_place(STRUCTURE_FILE, -1, 0, 0), "%s", message);
+        struct finding *f = fail(&d->probe, at_place(STRUCTURE_FILE, NO_INDEX, 0, 0), "%s", message);
         if (f)
             f->message = message; /* also when there was no memory for a copy */
         else
@@ -649,8 +635,7 @@ static enum status check_one(struct image *img, const struct check_options *opti
     res->main_view = img->options.no_replay ? VIEW_STORED : VIEW_REPLAYED;
     d.probe = (struct probe){.arena = img->arena, .result = res, .max_findings = options->max_findings};
     struct pass pass = {.view = res->main_view, .rules = new_results(&d)};
-    d.enabled = arena_array(img->arena, d.rules->count, sizeof(*d.enabled));
-    if (!pass.rules || !d.enabled)
+    if (!pass.rules)
         return no_memory(img);
     d.probe.pass = &pass;
     res->rules = pass.rules;
@@ -702,7 +687,7 @@ enum status check_run(struct image *img, const struct check_options *options, vo
         link->errors = parent->counts[SEVERITY_ERROR];
         link->warnings = parent->counts[SEVERITY_WARNING];
         link->verdict = verdict_name(parent->verdict);
-        link->unread = link->unread || parent->io_error;
+        link->unread |= parent->io_error;
     }
     return check_one(img, options, restat, parent, ret);
 }

@@ -14,9 +14,14 @@
 #include "format/layout.h"
 
 /* A table can have thousands of faults of one kind. Those that are only counted need no words. */
-static bool only_counts(const struct probe *p)
+bool only_counts(const struct probe *p)
 {
     return p->pass->rules[p->rule_number].kept >= p->max_findings;
+}
+
+struct text words_of(struct probe *p)
+{
+    return (struct text){.arena = p->arena, .failed = only_counts(p)};
 }
 
 const char *shown(struct probe *p, const char *s, size_t len, size_t max)
@@ -97,16 +102,23 @@ static uint64_t log2_1024(uint32_t x)
 
 unsigned entropy_tenths(const uint8_t *bytes, size_t len)
 {
-    uint32_t counts[256] = {0};
+    enum { FEW = 16 };
+    uint32_t counts[256] = {0}, values[FEW] = {0}; /* how often each value is there; how many are there so often */
     if (len == 0 || len > UINT32_MAX)
         return 0;
     for (size_t i = 0; i < len; i++)
         counts[bytes[i]]++;
     /* H = log2(n) - sum(c * log2(c)) / n. Most values that there are are there once, which adds nothing. */
     uint64_t sum = 0;
-    for (unsigned i = 0; i < 256; i++)
-        if (counts[i] > 1)
+    for (unsigned i = 0; i < 256; i++) {
+        if (counts[i] < FEW)
+            values[counts[i]]++;
+        else
             sum += counts[i] * log2_1024(counts[i]);
+    }
+    for (uint32_t c = 2; c < FEW; c++)
+        if (values[c] > 0)
+            sum += (uint64_t)values[c] * c * log2_1024(c);
     uint64_t h = log2_1024((uint32_t)len) - sum / len;
     return (unsigned)((h * 10 + 512) / 1024);
 }

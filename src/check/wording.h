@@ -4,10 +4,12 @@
 #ifndef VHDXRAY_CHECK_WORDING_H
 #define VHDXRAY_CHECK_WORDING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/guid.h"
+#include "base/text.h"
 #include "check/rule.h"
 
 enum {
@@ -15,8 +17,13 @@ enum {
     SHOWN_PATH = 512, /* of a path */
 };
 
+/* Whether the next finding of the rule that runs would not be kept (--max-findings), so that it needs no words. */
+bool only_counts(const struct probe *p);
+/* For its words; what is added to them then goes nowhere. So their length is nothing to judge by. */
+struct text words_of(struct probe *p);
+
 /*
- * Words for the next finding of the rule that runs; "" when it would not be kept anyway (--max-findings).
+ * Words for the next finding of the rule that runs; "" when it would not be kept anyway.
  *
  * Text that came from an image or a path, safe on a terminal, cut behind at most `max` bytes on a character boundary; a
  * cut text ends with "..." and its true length.

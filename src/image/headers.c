@@ -35,7 +35,7 @@ static enum status try_other_coverage(struct arena *a, struct source *file, stru
 
 static enum status slot_read(struct arena *a, struct source *file, uint64_t off, struct header_slot *slot)
 {
-    uint8_t *buf = arena_alloc(a, HEADER_LEN);
+    uint8_t *buf = arena_room(a, HEADER_LEN);
     if (buf == NULL)
         return arena_status(a);
 

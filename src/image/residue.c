@@ -56,7 +56,8 @@ enum status view_residue_within(struct view *v, uint64_t off, uint64_t len, uint
         view_note_io_error(v);
     if (st != STATUS_OK)
         return st;
-    *ret = r;
+    ret->bytes = r.bytes;
+    ret->first_off = r.first_off;
     *ret_looked = off - start;
     return STATUS_OK;
 }

@@ -18,9 +18,31 @@ static int compare(const void *pa, const void *pb)
     return (a->index > b->index) - (a->index < b->index);
 }
 
+/* What was laid is mostly in order but for a few: those are put where they belong, as long as that is not far away. */
+static bool sort_few(struct layer *layers, uint64_t count)
+{
+    uint64_t moves = 4 * count;
+
+    for (uint64_t i = 1; i < count; i++) {
+        if (compare(&layers[i], &layers[i - 1]) >= 0)
+            continue;
+        struct layer l = layers[i];
+        uint64_t to = i;
+        for (; to > 0 && compare(&l, &layers[to - 1]) < 0; to--, moves--) {
+            if (moves == 0) {
+                layers[to] = l;
+                return false;
+            }
+            layers[to] = layers[to - 1];
+        }
+        layers[to] = l;
+    }
+    return true;
+}
+
 void layers_sort(struct layer *layers, uint64_t count)
 {
-    if (count > 1)
+    if (!sort_few(layers, count))
         qsort(layers, (size_t)count, sizeof(*layers), compare);
 }
 

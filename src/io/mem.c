@@ -53,8 +53,8 @@ struct extent_piece {
 
 struct extents_source {
     struct source base;
-    struct extent_piece *pieces; /* sorted, disjoint, not empty, inside the file */
     uint64_t count;
+    struct extent_piece pieces[]; /* sorted, disjoint, not empty, inside the file */
 };
 
 /* The first piece that ends behind off. */
@@ -75,15 +75,18 @@ static uint64_t extents_find(const struct extents_source *e, uint64_t off)
 static enum status extents_read(struct source *s, uint64_t off, void *buf, size_t len)
 {
     const struct extents_source *e = (const struct extents_source *)s;
-    uint64_t end = off + len;
+    uint64_t at = off, end = off + len;
 
-    memset(buf, 0, len);
     for (uint64_t i = extents_find(e, off); i < e->count && e->pieces[i].off < end; i++) {
         const struct extent_piece *p = &e->pieces[i];
-        uint64_t from = u64_max(off, p->off);
-        uint64_t to = u64_min(end, p->end);
+        uint64_t from = u64_max(off, p->off), to = u64_min(end, p->end);
+        if (from > at)
+            memset((uint8_t *)buf + (size_t)(at - off), 0, (size_t)(from - at));
         memcpy((uint8_t *)buf + (size_t)(from - off), p->ptr + (size_t)(from - p->off), (size_t)(to - from));
+        at = to;
     }
+    if (end > at)
+        memset((uint8_t *)buf + (size_t)(at - off), 0, (size_t)(end - at));
     return STATUS_OK;
 }
 
@@ -105,33 +108,27 @@ static enum status extents_next_data(struct source *s, uint64_t off, uint64_t *r
 
 static void extents_close(struct source *s)
 {
-    free(((struct extents_source *)s)->pieces);
     free(s);
 }
 
 struct source *extents_open(const struct mem_extent *extents, uint64_t count, uint64_t size)
 {
     static const struct source_ops ops = {.read = extents_read, .next_data = extents_next_data, .close = extents_close};
-    struct extents_source *e = NULL;
-    struct layer *layers = NULL;
-    uint64_t *heap = NULL;
     uint64_t used = 0;
 
-    if (count > SIZE_MAX / 2 - 1)
+    if (count > (SIZE_MAX - sizeof(struct extents_source)) / (2 * sizeof(struct extent_piece)))
         return NULL;
-    /* One more than needed, so that no request is empty: then NULL only ever means that memory ran out. */
-    e = (struct extents_source *)calloc(1, sizeof(*e));
-    layers = (struct layer *)calloc((size_t)count + 1, sizeof(*layers));
-    heap = (uint64_t *)calloc((size_t)count + 1, sizeof(*heap));
-    if (e != NULL)
-        e->pieces = (struct extent_piece *)calloc(2 * (size_t)count + 1, sizeof(*e->pieces));
-    if (e == NULL || layers == NULL || heap == NULL || e->pieces == NULL) {
-        if (e != NULL)
-            free(e->pieces);
+    /* One layer more than needed, so that no request is empty: then NULL only ever means that memory ran out. */
+    struct extents_source *e =
+        (struct extents_source *)malloc(sizeof(*e) + 2 * (size_t)count * sizeof(struct extent_piece));
+    struct layer *layers = (struct layer *)malloc((size_t)(count + 1) * (sizeof(*layers) + sizeof(uint64_t)));
+    if (e == NULL || layers == NULL) {
         free(e);
-        e = NULL;
-        goto out;
+        free(layers);
+        return NULL;
     }
+    uint64_t *heap = (uint64_t *)(void *)(layers + count + 1);
+    *e = (struct extents_source){.base = {.ops = &ops, .size = size}};
     for (uint64_t i = 0; i < count; i++) {
         if (extents[i].off >= size || extents[i].len == 0)
             continue;
@@ -149,11 +146,6 @@ struct source *extents_open(const struct mem_extent *extents, uint64_t count, ui
             .ptr = x->ptr + (size_t)(piece.off - x->off),
         };
     }
-    e->base.ops = &ops;
-    e->base.size = size;
-
-out:
     free(layers);
-    free(heap);
-    return (struct source *)e;
+    return &e->base;
 }
