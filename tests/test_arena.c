@@ -66,6 +66,14 @@ static void budget_holds_and_frees_with_release(void **state)
     assert_int_equal(arena_used(a), with);
     arena_destroy(a);
 
+    a = arena_create((uint64_t)1 << 20);
+    void *one = arena_alloc(a, 1);
+    with = arena_used(a);
+    void *none = arena_alloc(a, 0), *none_again = arena_alloc(a, 0);
+    assert_true(one != none && none != none_again);
+    assert_int_equal(arena_used(a), 3 * with); /* what has no bytes costs what a byte does */
+    arena_destroy(a);
+
     a = arena_create(0);
     assert_null(arena_alloc(a, 0));
     assert_int_equal(arena_status(a), STATUS_LIMIT);

@@ -109,6 +109,74 @@ static void scores(void **state)
     assert_int_equal(bat_guess_score(&odd_state), 0);
 }
 
+/* How much a number of places is worth, with blocks of 1 MiB, which are the least of all, and of 2 MiB. */
+static void more_places_are_worth_more(void **state)
+{
+    static const struct {
+        uint64_t count;
+        unsigned of_1_mib, of_2_mib;
+    } rows[] = {{1, 40, 40}, {2, 50, 50}, {3, 50, 60}, {4, 70, 80}, {15, 70, 80}, {16, 90, 100}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        blocks(rows[i].count, 4 * MIB, MIB);
+        struct bat_guess one = guess();
+        assert_int_equal(bat_guess_score(&one), rows[i].of_1_mib);
+        blocks(rows[i].count, 4 * MIB, 2 * MIB);
+        struct bat_guess two = guess();
+        assert_int_equal(bat_guess_score(&two), rows[i].of_2_mib);
+    }
+    blocks(16, SIZE - 8 * MIB, 2 * MIB); /* 12 of 16 begin where the file ends or behind: 50 * 12 / 16 */
+    struct bat_guess past = guess();
+    assert_int_equal(past.past, 12);
+    assert_int_equal(bat_guess_score(&past), 100 - 37);
+    blocks(16, 4 * MIB, 2 * MIB);
+    set(1, bat_entry_make(4 * MIB, 6)); /* one of 16 repeats the place before it, 15 are left: 70 + 10 - 6 */
+    struct bat_guess again = guess();
+    assert_int_equal(again.repeats, 1);
+    assert_int_equal(bat_guess_score(&again), 74);
+    blocks(100, 4 * MIB, 2 * MIB);
+    for (uint64_t i = 0; i < 6; i++)
+        set(50 + i, UINT64_MAX); /* 6 of 100 is not more than one of 16 */
+    struct bat_guess odd = guess();
+    assert_int_equal(odd.odd, 6);
+    assert_int_equal(bat_guess_score(&odd), 94);
+    set(56, UINT64_MAX);
+    odd = guess();
+    assert_int_equal(odd.set, 0);
+}
+
+/* A page may hold a single entry, of a single byte. */
+static void the_first_byte_counts(void **state)
+{
+    (void)state;
+    memset(page, 0, sizeof(page));
+    set(0, PAYLOAD_ZERO);
+    struct bat_guess g = guess();
+    assert_int_equal(g.set, 1);
+    assert_int_equal(g.states[PAYLOAD_ZERO], 1);
+    assert_int_equal(g.last, 0);
+}
+
+/* What a state may have for a place: one behind the header section where it needs one, none where it has none. */
+static void places_of_blocks(void **state)
+{
+    static const struct {
+        uint64_t mib;
+        unsigned state;
+        bool odd;
+    } rows[] = {
+        {0, 6, true},  {1, 6, false}, {1, 7, false}, {0, 0, false}, {1, 0, true}, {1, 2, true},
+        {0, 3, false}, {0, 1, false}, {1, 1, false}, {1, 3, false}, {1, 4, true}, {1, 5, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        blocks(100, 4 * MIB, 2 * MIB);
+        set(200, bat_entry_make(rows[i].mib * MIB, rows[i].state));
+        struct bat_guess g = guess();
+        assert_int_equal(g.odd, rows[i].odd);
+    }
+}
+
 /* One damaged entry among many is odd; more, or one among few, make the page none of a BAT. */
 static void odd_entries(void **state)
 {
@@ -164,8 +232,13 @@ static void other_data(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums),       cmocka_unit_test(step_is_the_block_size),
-        cmocka_unit_test(scores),     cmocka_unit_test(odd_entries),
+        cmocka_unit_test(sums),
+        cmocka_unit_test(step_is_the_block_size),
+        cmocka_unit_test(scores),
+        cmocka_unit_test(odd_entries),
+        cmocka_unit_test(more_places_are_worth_more),
+        cmocka_unit_test(the_first_byte_counts),
+        cmocka_unit_test(places_of_blocks),
         cmocka_unit_test(other_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

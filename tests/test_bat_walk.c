@@ -1048,6 +1048,20 @@ static void any_order_takes_one_pass(void **state)
     arena_destroy(l.arena);
 }
 
+/* The smallest blocks, all over a file of 8 TiB. */
+static void small_blocks_in_any_order(void **state)
+{
+    struct large l;
+
+    (void)state;
+    large_open(&l, 1 << 22, MIB, shuffled, 64 * MIB);
+    assert_int_equal(view_survey(&l.view), STATUS_OK);
+    assert_int_equal(l.view.survey->notable, 0);
+    assert_int_equal(l.view.survey->highest_end, (FIRST_UNIT + 2 * (1 << 22) - 1) * MIB);
+    assert_true(l.source.source.read_bytes <= l.source.bat_len);
+    arena_destroy(l.arena);
+}
+
 enum { SCATTER = 1 << 20 };
 
 static uint64_t overlapping(uint64_t block)
@@ -1260,6 +1274,71 @@ static void many_far_blocks_without_overlap(void **state)
     arena_destroy(l.arena);
 }
 
+/* In a child the bitmap of a chunk is a claim like any other. */
+static bool count_hits(void *ctx, const struct bat_note *n)
+{
+    if (n->slot.is_bitmap && n->slot.chunk == 7) {
+        assert_int_equal(n->facts, BAT_FACT_FAR | BAT_FACT_HITS_BITMAP);
+        assert_int_equal(n->other.kind, OWNER_PAYLOAD);
+        assert_int_equal(n->other.ref, 5);
+        ++*(unsigned *)ctx;
+    } else if (!n->slot.is_bitmap && n->slot.block == 5) {
+        assert_int_equal(n->facts & ~(unsigned)BAT_FACT_HITS_BITMAP, BAT_FACT_FAR);
+    } else {
+        assert_int_equal(n->facts, BAT_FACT_FAR);
+    }
+    return true;
+}
+
+static void many_far_blocks_of_a_child(void **state)
+{
+    struct large l;
+    unsigned hits = 0;
+
+    (void)state;
+    large_open(&l, 1 << 18, 2 * MIB, far_once, 32 * MIB);
+    l.view.geometry.differencing = true;
+    l.source.bitmap = bitmap_over_block;
+    assert_int_equal(view_survey(&l.view), STATUS_OK);
+    assert_true(l.view.survey->overlaps_checked);
+    assert_int_equal(bat_visit_notable(&l.view, count_hits, &hits), STATUS_OK);
+    assert_int_equal(hits, 1);
+    arena_destroy(l.arena);
+}
+
+/* With whatever memory: the very count, or that overlaps were not looked for, or that there was too little. */
+static void counts_are_right_with_any_memory(void **state)
+{
+    enum { BLOCKS = 1 << 18 };
+    static const uint8_t quarters[] = {4, 7, 8, 10, 12, 14, 16, 18, 19, 21, 24, 31}; /* of a MiB */
+    uint8_t *seen = calloc(CROWD + 8, 1);
+    uint64_t expected = 0, outcomes[3] = {0};
+
+    (void)state;
+    assert_non_null(seen);
+    for (uint64_t b = 0; b < BLOCKS; b++) {
+        uint64_t at = (far_crowd(b) >> 20) - LIMIT_NEAR_UNITS + 4;
+        bool overlaps = false;
+        for (uint64_t u = at - 3; u <= at + 3; u++)
+            overlaps = overlaps || seen[u];
+        seen[at] = 1;
+        expected += overlaps;
+    }
+    for (size_t i = 0; i < sizeof(quarters) / sizeof(quarters[0]); i++) {
+        struct large l;
+        large_open(&l, BLOCKS, 4 * MIB, far_crowd, quarters[i] * MIB / 4);
+        enum status st = view_survey(&l.view);
+        if (st == STATUS_OK && l.view.survey->overlaps_checked)
+            assert_int_equal(l.view.survey->notable, expected);
+        else
+            assert_true(st == STATUS_OK || st == STATUS_LIMIT);
+        outcomes[st != STATUS_OK ? 0 : !l.view.survey->overlaps_checked ? 1 : 2]++;
+        arena_destroy(l.arena);
+    }
+    assert_true(outcomes[0] > 0 && outcomes[1] > 0 && outcomes[2] > 0);
+    free(seen);
+}
+
 static void too_little_memory_is_said(void **state)
 {
     struct large l;
@@ -1318,11 +1397,14 @@ int main(void)
         cmocka_unit_test(unreadable_bat_is_no_verdict),
         cmocka_unit_test(full_disk_in_order_takes_one_pass),
         cmocka_unit_test(any_order_takes_one_pass),
+        cmocka_unit_test(small_blocks_in_any_order),
         cmocka_unit_test(random_overlaps_stay_linear),
         cmocka_unit_test(many_far_blocks_take_several_passes),
         cmocka_unit_test(crowded_far_blocks_are_judged_exactly),
         cmocka_unit_test(runs_may_cross_the_limit_of_the_maps),
         cmocka_unit_test(many_far_blocks_without_overlap),
+        cmocka_unit_test(many_far_blocks_of_a_child),
+        cmocka_unit_test(counts_are_right_with_any_memory),
         cmocka_unit_test(too_little_memory_is_said),
         cmocka_unit_test(a_bat_that_is_a_hole_costs_one_window),
     };

@@ -161,6 +161,31 @@ static void one_guid_on_all_files(void **state)
     arena_destroy(s.arena);
 }
 
+/* Of copies, the one that has the name which the child knows, whatever the order; and else the first. */
+static void copies_are_told_by_their_names(void **state)
+{
+    static const struct member rows[][4] = {
+        {{.path = "child", .guid = 2, .linkage = 1},
+         {.path = "a/other.vhdx", .guid = 1},
+         {.path = "b/Parent.vhdx", .guid = 1},
+         {.path = "c/parent.vhdx", .guid = 1}},
+        {{.path = "child", .guid = 2, .linkage = 1},
+         {.path = "a/other.vhdx", .guid = 3},
+         {.path = "b/parent.vhd", .guid = 1},
+         {.path = "c/parent.vhdx2", .guid = 1}},
+    };
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+        assert_int_equal(build(&s, rows[i], 4), STATUS_OK);
+        assert_int_equal(chain_set_resolve(&s, NULL, 0), STATUS_OK);
+        assert_int_equal(s.files[0].verdict, LINK_FITS);
+        assert_int_equal(s.files[0].parent, 2);
+        assert_int_equal(s.files[0].also_fits, i == 0 ? 2 : 1);
+        arena_destroy(s.arena);
+    }
+}
+
 static void nothing_at_all(void **state)
 {
     struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
@@ -206,7 +231,7 @@ static void memory_that_is_gone(void **state)
 /* What the parent has instead of the GUID that the child asks for tells what happened to it. */
 static void near_misses(void **state)
 {
-    enum { OLDER_HEADER, FILE_WRITE, DISK_ID, NOTHING, NO_HEADER, SECOND, SECTOR_SIZE, ROWS };
+    enum { OLDER_HEADER, FILE_WRITE, DISK_ID, NOTHING, NO_HEADER, SECOND, SECTOR_SIZE, FIRST, ROWS };
     static const struct {
         enum link_verdict verdict;
         const char *near_miss;
@@ -218,6 +243,7 @@ static void near_misses(void **state)
         [NO_HEADER] = {LINK_UNREADABLE, NULL},
         [SECOND] = {LINK_FITS_SECOND, NULL},
         [SECTOR_SIZE] = {LINK_SECTOR_SIZE, NULL},
+        [FIRST] = {LINK_FITS, NULL}, /* then the second linkage is not asked for */
     };
     static const struct member m[] = {
         {.path = "child", .guid = 2, .linkage = 99},
@@ -236,12 +262,12 @@ static void near_misses(void **state)
             parent->have_disk_id = row == DISK_ID;
             parent->disk_id = guid_of(99); /* counts only when it is there */
             parent->have_data_write_guid = row != NO_HEADER;
-            child->have_linkage2 = row == SECOND || row == NOTHING;
+            child->have_linkage2 = row == SECOND || row == NOTHING || row == FIRST;
             child->linkage2 = guid_of(row == SECOND ? 3 : 96);
-            if (row == SECTOR_SIZE) {
+            if (row == SECTOR_SIZE || row == FIRST)
                 child->linkage = guid_of(3);
+            if (row == SECTOR_SIZE)
                 parent->logical_sector_size = 4096;
-            }
             assert_int_equal(chain_set_resolve(&s, by_name ? NULL : named, by_name ? 0 : 1), STATUS_OK);
             child = &s.files[0];
             assert_int_equal(child->verdict, want[row].verdict);
@@ -360,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_name_in_capitals_is_the_same),
         cmocka_unit_test(parents_end_with_a_disk_that_needs_none),
         cmocka_unit_test(one_file_by_two_names),
+        cmocka_unit_test(copies_are_told_by_their_names),
         cmocka_unit_test(a_named_parent_is_taken_where_nothing_fits),
         cmocka_unit_test(one_guid_on_all_files),
         cmocka_unit_test(nothing_at_all),

@@ -14,7 +14,10 @@
 #include "base/le.h"
 #include "base/limits.h"
 #include "build.h"
+#include "check/wording.h"
+#include "faulty.h"
 #include "image/chain.h"
+#include "image/log_descriptors.h"
 #include "reports.h"
 
 #include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
@@ -45,6 +48,17 @@ static void assert_checked(const struct img *img, const char *words, bool expect
     else
         assert_null(said(c.result, words));
     reports_done(&c);
+}
+
+static unsigned findings_of(const struct img *img, const char *rule)
+{
+    struct checked c = reports_check(img, "x.vhdx", 1000);
+    unsigned n = 0;
+
+    for (uint64_t i = 0; i < c.result->finding_count; i++)
+        n += strcmp(c.result->findings[i]->rule->id, rule) == 0;
+    reports_done(&c);
+    return n;
 }
 
 /* ---- logs ---- */
@@ -142,6 +156,86 @@ static void another_block_size_after_replay(void **state)
 
 /* ---- headers ---- */
 
+/* Its fields are right, and zeros behind the end of the file would make the checksum right. */
+static void a_header_that_the_file_cuts(void **state)
+{
+    struct img *img = img_create(NULL);
+
+    (void)state;
+    put_le64(img_header(img, 1) + IMG_HEADER_SEQUENCE, 9);
+    img_sign_header(img, 1);
+    img_resize(img, 128 * 1024 + 2048);
+    assert_checked(img, "an update of the headers looks interrupted", false);
+    img_header(img, 1)[4] ^= 1;
+    assert_checked(img, "an update of the headers looks interrupted", true);
+    img_free(img);
+}
+
+/* The one that is wrong is nobody's predecessor: an entry as long as the log follows itself. */
+static void an_entry_as_long_as_the_log(void **state)
+{
+    struct img *img = img_create(NULL);
+    const struct guid live = img_guid(IMG_WINDOWS, 'L', 3);
+
+    (void)state;
+    img_set_log_guid(img, &live);
+    img_log_write(img, 0,
+                  &(struct img_log_entry){.sequence_number = 5,
+                                          .guid = live,
+                                          .extra_sectors = (uint32_t)(img->log_len / 4096 - 1),
+                                          .flags = IMG_LOG_BAD_CRC});
+    struct checked c = reports_check(img, "x.vhdx", 1000);
+    assert_said(c.result, "of the live log has a wrong checksum");
+    assert_int_equal(said(c.result, "of the live log has a wrong checksum")->severity, SEVERITY_INFO);
+    reports_done(&c);
+    img_free(img);
+}
+
+/* More targets behind the end of all offsets than a replay lists. */
+static void many_targets_that_wrap(void **state)
+{
+    enum { MANY = 1010 };
+    struct img *img = img_create(NULL);
+    struct img_log_desc *descs = calloc(MANY, sizeof(*descs));
+
+    (void)state;
+    assert_non_null(descs);
+    for (uint32_t i = 0; i < MANY; i++)
+        descs[i] = (struct img_log_desc){.off = UINT64_MAX - 4095, .len = 8192};
+    img_log_begin(img, 0, 3);
+    img_log_append(img, NULL, 0);
+    img_log_append(img, descs, MANY);
+    struct checked c = reports_check(img, "x.vhdx", 2000);
+    uint64_t listed = 0, counted = 0;
+    for (uint64_t i = 0; i < c.result->finding_count; i++) {
+        listed += strstr(c.result->findings[i]->message, " writes 8192 bytes at 0x") != NULL;
+        counted += strcmp(c.result->findings[i]->message,
+                          "one more descriptor of the sequence writes past the end of 64-bit offsets") == 0;
+    }
+    assert_int_equal(listed, LIMIT_FINDINGS_PER_RULE);
+    assert_int_equal(counted, MANY - LIMIT_FINDINGS_PER_RULE);
+    reports_done(&c);
+    free(descs);
+    img_free(img);
+}
+
+/* Headers of which one has a log and the other none: without a later one nobody knows which is the old one. */
+static void headers_that_nobody_can_choose(void **state)
+{
+    struct img *img = img_create(NULL);
+    const struct guid live = img_guid(IMG_WINDOWS, 'L', 3);
+
+    (void)state;
+    guid_store(img_header(img, 0) + IMG_HEADER_LOG_GUID, &live);
+    img_sign_header(img, 0);
+    assert_checked(img, "if the current header is lost", true);
+    put_le64(img_header(img, 0) + IMG_HEADER_SEQUENCE, 2);
+    put_le64(img_header(img, 1) + IMG_HEADER_SEQUENCE, 2);
+    img_sign_headers(img);
+    assert_checked(img, "if the current header is lost", false);
+    img_free(img);
+}
+
 /* A newer header that is right, but of another version, was not interrupted while it was written. */
 static void a_newer_header_of_another_version(void **state)
 {
@@ -154,6 +248,106 @@ static void a_newer_header_of_another_version(void **state)
     assert_checked(img, "an update of the headers looks interrupted", false);
     img_header(img, 0)[4] ^= 1;
     assert_checked(img, "an update of the headers looks interrupted", true);
+    img_free(img);
+}
+
+/* A wrong entry between two that are right, but not in the line of their numbers, is what another log left. */
+static void a_wrong_entry_of_another_number(void **state)
+{
+    (void)state;
+    for (unsigned odd = 0; odd < 2; odd++) {
+        struct img *img = img_create(NULL);
+        const struct guid live = img_guid(IMG_WINDOWS, 'L', 3);
+        const uint64_t numbers[] = {5, odd ? 9 : 6, 7};
+        uint32_t pos = 0;
+
+        img_set_log_guid(img, &live);
+        for (unsigned i = 0; i < 3; i++)
+            pos =
+                img_log_write(img, pos,
+                              &(struct img_log_entry){
+                                  .sequence_number = numbers[i], .guid = live, .flags = i == 1 ? IMG_LOG_BAD_CRC : 0});
+        struct checked c = reports_check(img, "x.vhdx", 1000);
+        assert_said(c.result, "of the live log has a wrong checksum");
+        assert_int_equal(said(c.result, "of the live log has a wrong checksum")->severity,
+                         odd ? SEVERITY_INFO : SEVERITY_WARNING);
+        reports_done(&c);
+        img_free(img);
+    }
+}
+
+/* Both sizes of an entry, or one of them, larger than any file. */
+static void sizes_beyond_reason(void **state)
+{
+    static const struct {
+        uint64_t flushed, last;
+        bool says_flushed, says_last;
+    } rows[] = {{(uint64_t)1 << 50, (uint64_t)1 << 51, true, true},
+                {(uint64_t)1 << 50, (uint64_t)1 << 50, true, true},
+                {8 * MIB, (uint64_t)1 << 50, false, true}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct img *img = img_create(NULL);
+        const struct guid live = img_guid(IMG_WINDOWS, 'L', 3);
+
+        img_set_log_guid(img, &live);
+        img_log_write(img, 0,
+                      &(struct img_log_entry){
+                          .sequence_number = 5, .guid = live, .flushed = rows[i].flushed, .last = rows[i].last});
+        assert_checked(img, "has FlushedFileOffset 0x4000000000000, more than any VHDX file", rows[i].says_flushed);
+        assert_checked(img,
+                       rows[i].last >> 51 ? "has LastFileOffset 0x8000000000000, more than any VHDX file"
+                                          : "has LastFileOffset 0x4000000000000, more than any VHDX file",
+                       rows[i].says_last);
+        img_free(img);
+    }
+}
+
+/* Descriptors that are read once more: by then the log cannot be read, or is another one. */
+static void logs_that_are_looked_at_again(void **state)
+{
+    struct img *img = img_create(&(struct img_params){.states = "6"});
+    const struct img_log_desc d = {.off = img->bat_off, .page = img_page_copy(img, img->bat_off)};
+    const struct guid live = img_guid(IMG_WINDOWS, 'L', 3);
+
+    (void)state;
+    img_page_copy(img, img->bat_off)[8] = 1;
+    uint32_t pos =
+        img_log_write(img, 0,
+                      &(struct img_log_entry){
+                          .sequence_number = 5, .guid = img_guid(IMG_WINDOWS, 'S', 1), .descs = &d, .desc_count = 1});
+    img_set_log_guid(img, &live);
+    img_log_write(
+        img, pos,
+        &(struct img_log_entry){.sequence_number = 6, .tail = pos, .guid = live, .descs = &d, .desc_count = 1});
+    for (unsigned round = 0; round < 3; round++) {
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct source *base = img_source(img);
+        struct check_result *res;
+        struct image *image;
+        struct faulty faulty;
+
+        assert_non_null(a);
+        struct source *src = faulty_over(&faulty, base);
+        assert_int_equal(image_open(a, src, "x.vhdx", NULL, NULL, &image), STATUS_OK);
+        assert_int_equal(image->log.entry_count, 2);
+        for (uint64_t i = 0; i < 2; i++)
+            image->log.entries[i].kept = LOG_NOT_KEPT;
+        if (round == 1) {
+            faulty.bad_off = img->log_off;
+            faulty.bad_len = img->log_len;
+        }
+        if (round == 2)
+            for (uint64_t i = 0; i < 2; i++)
+                image->log.entries[i].sequence_number += 7;
+        assert_int_equal(check_run(image, &(struct check_options){.max_findings = 100}, NULL, &res), STATUS_OK);
+        assert_int_equal(res->io_error, round > 0);
+        assert_int_equal(res->complete, round == 0);
+        image_close(image);
+        source_close(base);
+        arena_destroy(a);
+    }
     img_free(img);
 }
 
@@ -173,7 +367,144 @@ static void one_byte_behind_everything(void **state)
     img_free(img);
 }
 
+static enum status all_is_data(struct source *s, uint64_t off, uint64_t *ret_data, uint64_t *ret_hole)
+{
+    *ret_data = off;
+    *ret_hole = s->size;
+    return STATUS_OK;
+}
+
+/* 64 MiB of zeros that are stored are looked into, and no more. */
+static void more_zeros_than_are_looked_into(void **state)
+{
+    static const struct source_ops no_holes = {.read = faulty_read, .next_data = all_is_data, .close = faulty_close};
+    struct img *img = img_create(NULL);
+    const uint64_t end = img->size;
+
+    (void)state;
+    for (unsigned more = 0; more < 2; more++) {
+        img_resize(img, end + LIMIT_RESIDUE_SCAN + more * MIB);
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct source *base = img_source(img);
+        struct check_result *res;
+        struct image *image;
+        struct faulty faulty;
+
+        assert_non_null(a);
+        faulty_over(&faulty, base)->ops = &no_holes;
+        assert_int_equal(image_open(a, &faulty.source, "x.vhdx", NULL, NULL, &image), STATUS_OK);
+        assert_int_equal(check_run(image, &(struct check_options){.max_findings = 100}, NULL, &res), STATUS_OK);
+        assert_said(res, more ? "the first 64 MiB of it are zero" : "; all of it is zero");
+        image_close(image);
+        source_close(base);
+        arena_destroy(a);
+    }
+    img_free(img);
+}
+
+static void entropy_of_nothing(void **state)
+{
+    static const uint8_t bytes[256] = {1, 2};
+
+    (void)state;
+    assert_int_equal(entropy_tenths(bytes, 0), 0);
+    assert_int_equal(entropy_tenths(bytes, (size_t)UINT32_MAX + 1), 0);
+    assert_int_equal(entropy_tenths(bytes, 2), 10); /* one bit for each of two that differ */
+}
+
+/* ---- the creator ---- */
+
+static void a_version_of_one_letter(void **state)
+{
+    struct img *img = img_create(&(struct img_params){.creator = "Some Tool v"});
+
+    (void)state;
+    assert_checked(img, "creator \"Some Tool v\"", true);
+    assert_checked(img, "version", false);
+    img_free(img);
+}
+
+/* ---- blocks ---- */
+
+/* Bitmaps of a child in front of its log, behind it and over it; the log puts the last one elsewhere. */
+static void a_log_between_bitmaps(void **state)
+{
+    (void)state;
+    for (unsigned over = 0; over < 2; over++) {
+        struct img *img = img_create(&(struct img_params){
+            .type = IMG_DIFFERENCING, .virtual_size = (uint64_t)9 << 30, .states = "7", .log_off = 40 * MIB});
+        const uint64_t second = img_bitmap_index(img, 1);
+
+        assert_true(img_bitmap_off(img, 0) < img->log_off);
+        img_resize(img, 64 * MIB);
+        img_bat_set(img, second, bat_entry_make((over ? 40 : 50) * MIB, BITMAP_PRESENT));
+        img_make_dirty_bat(img, second, bat_entry_make(51 * MIB, BITMAP_PRESENT));
+        assert_int_equal(findings_of(img, "VHDX-XREF-001"), over);
+        img_free(img);
+    }
+}
+
+/* No file has an end there: nothing is said of the file that ends in front of it. */
+static void a_block_at_the_end_of_all_offsets(void **state)
+{
+    struct img *img = img_create(NULL);
+
+    (void)state;
+    img_block_set(img, 0, 6, UINT64_MAX - MIB + 1);
+    assert_checked(img, "no file can reach that far", true);
+    assert_int_equal(findings_of(img, "VHDX-BAT-011"), 0);
+    img_free(img);
+}
+
 /* ---- parents ---- */
+
+static void linkage_in_upper_case(void **state)
+{
+    static const struct locator_string pairs[] = {{"parent_linkage", "01234567-89AB-CDEF-0123-456789ABCDEF"},
+                                                  {"relative_path", "parent.vhdx"},
+                                                  {"a", ""},
+                                                  {"a", ""}};
+    struct img *img = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .locator = pairs, .locator_count = 4});
+
+    (void)state;
+    assert_checked(img,
+                   "parent_linkage is written in upper case and without braces: "
+                   "\"01234567-89AB-CDEF-0123-456789ABCDEF\"",
+                   true);
+    assert_checked(img, "parent locator entry 3 repeats key \"a\" of entry 2 with the same value", true);
+    img_free(img);
+}
+
+/* Strings may share their bytes: what they say in sum can be more than the item is long. */
+static void a_locator_of_many_words(void **state)
+{
+    enum { PAIRS = 100, TABLE = 20 + 12 * PAIRS, KEY = 4, VALUE = 60000, LEN = TABLE + KEY * PAIRS + VALUE };
+    struct img *img = img_create(&(struct img_params){.type = IMG_DIFFERENCING});
+    uint8_t *item = calloc(LEN, 1);
+
+    (void)state;
+    assert_non_null(item);
+    img_read(img, img->item_off[KNOWN_ITEM_PARENT_LOCATOR], item, 16);
+    put_le16(item + 18, PAIRS);
+    for (unsigned i = 0; i < PAIRS; i++) {
+        uint8_t *e = item + 20 + 12 * (size_t)i, *key = item + TABLE + KEY * (size_t)i;
+        put_le32(e, TABLE + KEY * i);
+        put_le32(e + 4, TABLE + KEY * PAIRS);
+        put_le16(e + 8, KEY);
+        put_le16(e + 10, VALUE);
+        key[0] = (uint8_t)('a' + i / 10);
+        key[2] = (uint8_t)('a' + i % 10);
+    }
+    for (size_t i = TABLE + KEY * PAIRS; i < LEN; i += 2)
+        item[i] = 'x';
+    img_set_locator_bytes(img, item, LEN);
+    assert_checked(img, "the parent locator holds more text than is decoded", true);
+    assert_checked(img, "99 strings of the parent locator overlap others, the first at offset 0x", true);
+    assert_checked(img, "together they are so long that only the first 2 MiB were looked at", true);
+    assert_checked(img, "has no key parent_linkage", false); /* it may be one of those that were not decoded */
+    free(item);
+    img_free(img);
+}
 
 static void a_child_without_its_bit(void **state)
 {
@@ -192,6 +523,168 @@ static void a_child_without_its_bit(void **state)
     img_free(img);
 }
 
+/* ---- bitmaps ---- */
+
+static void blocks_that_could_be_full(void **state)
+{
+    struct img *img = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .states = "777"});
+    const uint64_t sectors = 2 * MIB / 512;
+
+    (void)state;
+    for (uint64_t block = 0; block < 2; block++)
+        img_bitmap_set(img, block, 0, sectors, true);
+    img_bitmap_set(img, 2, 0, sectors, false);
+    assert_checked(img,
+                   "in chunk 0, 2 of 3 partially present blocks have all their bits set, the first one block 0: "
+                   "they could be fully present",
+                   true);
+    img_bitmap_set(img, 0, 7, 1, false);
+    assert_checked(img,
+                   "in chunk 0, 1 of 3 partially present blocks has all its bits set, the first one block 1: "
+                   "it could be fully present",
+                   true);
+    img_free(img);
+}
+
+/* The bits of a whole chunk, 4 GiB of the disk, are behind the end of the file; of the last one what the disk has. */
+static void a_bitmap_behind_the_file(void **state)
+{
+    struct img *img = img_create(
+        &(struct img_params){.type = IMG_DIFFERENCING, .virtual_size = ((uint64_t)5 << 30) + 2 * MIB, .states = ""});
+
+    (void)state;
+    img_bat_set(img, img_bitmap_index(img, 0), bat_entry_make(img->size, BITMAP_PRESENT));
+    img_bat_set(img, img_bitmap_index(img, 1), bat_entry_make(img->size + MIB, BITMAP_PRESENT));
+    struct checked c = reports_check(img, "x.vhdx", 1000);
+    const struct finding *f = said(c.result, "the sector bitmap of chunk 0 (");
+    assert_non_null(f);
+    assert_true(f->has_guest_range);
+    assert_int_equal(f->guest_off, 0);
+    assert_int_equal(f->guest_len, (uint64_t)4 << 30);
+    f = said(c.result, "the sector bitmap of chunk 1 (");
+    assert_non_null(f);
+    assert_int_equal(f->guest_off, (uint64_t)4 << 30);
+    assert_int_equal(f->guest_len, ((uint64_t)1 << 30) + 2 * MIB);
+    reports_done(&c);
+    img_free(img);
+}
+
+/* ---- tables ---- */
+
+static void stale_entries_of_a_table(void **state)
+{
+    struct img *img = img_create(NULL);
+    uint8_t *table = img_metadata_table(img), *behind = table + 32 + 32 * (size_t)le16(table + 10);
+
+    (void)state;
+    memcpy(behind, table + 32, 32);
+    memcpy(behind + 32, table + 64, 32);
+    assert_checked(img,
+                   "2 used slots behind the 5 entries of the metadata table, the first in slot 5; all repeat live "
+                   "entries",
+                   true);
+    behind[0] ^= 1;
+    assert_checked(img, "the first in slot 5; some repeat live entries", true);
+    behind[32] ^= 1;
+    assert_checked(img, "the first in slot 5; none repeats a live entry", true);
+    memset(behind + 32, 0, 32);
+    assert_checked(img,
+                   "1 used slot behind the 5 entries of the metadata table, the first in slot 5; it is unlike any "
+                   "live entry",
+                   true);
+    img_free(img);
+}
+
+/* Equal entries can be dropped; one that differs in nothing but the reserved field cannot. */
+static void an_item_twice(void **state)
+{
+    struct img *img = img_create(NULL);
+    uint8_t *table = img_metadata_table(img), *behind = table + 32 + 32 * (size_t)le16(table + 10);
+
+    (void)state;
+    memcpy(behind, table + 32, 32);
+    put_le16(table + 10, (uint16_t)(le16(table + 10) + 1));
+    assert_checked(img, "metadata entry 5 repeats the item of entry 0 (file_parameters); both are equal", true);
+    put_le32(behind + 28, 1);
+    assert_checked(img, "metadata entry 5 repeats the item of entry 0 (file_parameters) with another content", true);
+    img_free(img);
+}
+
+static void items_of_other_programs(void **state)
+{
+    static const uint8_t item[28] = {4};
+    struct img *img = img_create(NULL);
+
+    (void)state;
+    img_metadata_add(img,
+                     &(struct metadata_entry){.item_id = *known_guid(KNOWN_ITEM_PMEM_LABEL_STORAGE),
+                                              .off = 0x30000,
+                                              .len = sizeof(item),
+                                              .flags = METADATA_FLAG_IS_VIRTUAL_DISK},
+                     item);
+    assert_checked(img, "PMEM label storage present: version 4", true);
+    put_le32(img_metadata_entry(img, KNOWN_ITEM_PMEM_LABEL_STORAGE) + 16, 0x7ffffff0); /* behind its region */
+    assert_checked(img, "PMEM label storage present, but", true);
+    img_free(img);
+}
+
+/* Others stop at the mark when it says that they have to know it. */
+static void a_file_that_was_never_finished(void **state)
+{
+    struct img *img = img_create(NULL);
+
+    (void)state;
+    img_metadata_add(img, &(struct metadata_entry){.item_id = *known_guid(KNOWN_ITEM_INCOMPLETE_FILE)}, NULL);
+    struct checked c = reports_check(img, "x.vhdx", 1000);
+    assert_said(c.result, "is the incomplete-file marker");
+    assert_int_equal(said(c.result, "is the incomplete-file marker")->stops & PEER_QEMU, 0);
+    reports_done(&c);
+    put_le32(img_metadata_entry(img, KNOWN_ITEM_INCOMPLETE_FILE) + 24, METADATA_FLAG_IS_REQUIRED);
+    c = reports_check(img, "x.vhdx", 1000);
+    assert_int_not_equal(said(c.result, "is the incomplete-file marker")->stops & PEER_QEMU, 0);
+    reports_done(&c);
+    img_free(img);
+}
+
+/* Copies with one entry each, and not the same, were not cut short; neither was the one that has more. */
+static void region_tables_of_one_entry(void **state)
+{
+    struct img *img = img_create(NULL);
+
+    (void)state;
+    put_le32(img_region_table(img, 1) + 8, 1);
+    img_sign_region_tables(img);
+    assert_checked(img, "region table copy 2 lists 1 of the 2 regions of copy 1: it looks like an update", true);
+    put_le32(img_region_table(img, 0) + 8, 1);
+    memcpy(img_region_entry(img, 0, 0), img_region_entry(img, 0, 1), 32); /* the other region */
+    img_sign_region_tables(img);
+    assert_checked(img, "it looks like an update that was cut short", false);
+    img_free(img);
+}
+
+/* Empty entries of a table that has more than it can are nothing to speak of, but only when they are empty. */
+static void entries_beyond_reason(void **state)
+{
+    struct img *img = img_create(NULL);
+    uint8_t *table = img_metadata_table(img);
+
+    (void)state;
+    put_le16(table + 10, 3000);
+    unsigned before = findings_of(img, "VHDX-META-006"), least = before;
+    put_le32(table + 32 + 32 * 100 + 20, 1);
+    assert_true(findings_of(img, "VHDX-META-006") >= least);
+    put_le32(table + 32 + 32 * 100 + 20, 0);
+    put_le32(table + 32 + 32 * 100 + 28, 1);
+    assert_true(findings_of(img, "VHDX-META-006") >= least);
+    put_le32(img_region_table(img, 0) + 8, 3000);
+    put_le32(img_region_entry(img, 0, 50) + 28, 1);
+    img_sign_region_table(img, 0);
+    img_region_table(img, 1)[0] ^= 1;
+    assert_checked(img, "region table entry 50", true);
+    img_free(img);
+}
+
+static struct source *everybody_source; /* instead of everybody */
 static const struct img *everybody;
 
 static enum status open_everybody(void *ctx, uint32_t dir, const char *name, struct source **ret,
@@ -199,7 +692,7 @@ static enum status open_everybody(void *ctx, uint32_t dir, const char *name, str
 {
     (void)ctx;
     (void)name;
-    *ret = img_source(everybody);
+    *ret = everybody_source != NULL && dir == 0 ? everybody_source : img_source(everybody);
     *ret_info =
         (struct file_info){.kind = FILE_KIND_REGULAR, .size = everybody->size, .device = 1, .inode = 100U + dir};
     return STATUS_OK;
@@ -236,6 +729,107 @@ static void many_candidates(void **state)
     arena_destroy(a);
     img_free(other);
     img_free(child);
+}
+
+/* A file that is no parent and whose headers cannot be read to the end; the parent is in the next folder. */
+static void a_candidate_that_cannot_be_read(void **state)
+{
+    static const char *const dirs[] = {"a", "b"};
+    static const struct {
+        uint64_t bad_off; /* of a page: the first header, or what is behind it in its slot */
+        uint32_t count;
+        bool found;
+    } rows[] = {{65536, 1, false}, {65536, 2, true}, {65536 + 4096, 1, false}};
+    struct img *parent = img_create(NULL),
+               *child = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .parent = parent});
+
+    (void)state;
+    img_bytes(parent, 65536 + 4096, 1)[0] = 1; /* no hole, which nobody would read */
+    everybody = parent;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct source *src = img_source(child), *base = img_source(parent);
+        struct check_result *res;
+        struct faulty faulty;
+        struct image *image;
+
+        assert_non_null(a);
+        everybody_source = faulty_over(&faulty, base);
+        faulty.bad_off = rows[i].bad_off;
+        faulty.bad_len = 4096;
+        assert_int_equal(image_open(a, src, "child.avhdx", NULL, NULL, &image), STATUS_OK);
+        /* The second one is no header meanwhile; nor is the first one by what can be read of its slot. */
+        img_header(parent, 1)[4] ^= 1;
+        img_header(parent, 0)[4] ^= rows[i].bad_off != 65536;
+        assert_int_equal(chain_resolve(image, &(struct chain_options){.search_dirs = dirs,
+                                                                      .search_count = rows[i].count,
+                                                                      .open = open_everybody}),
+                         STATUS_OK);
+        img_header(parent, 1)[4] ^= 1;
+        img_header(parent, 0)[4] ^= rows[i].bad_off != 65536;
+        assert_int_equal(image->parent->state, rows[i].found ? PARENT_FOUND : PARENT_NOT_FOUND);
+        assert_int_equal(image->parent->unread, !rows[i].found);
+        assert_int_equal(check_run(image, &(struct check_options){.max_findings = 100}, NULL, &res), STATUS_OK);
+        assert_int_equal(res->io_error, !rows[i].found);
+        chain_close(image);
+        image_close(image);
+        source_close(src);
+        source_close(base);
+        arena_destroy(a);
+    }
+    everybody_source = NULL;
+    img_free(child);
+    img_free(parent);
+}
+
+static void check_over(const struct img *child, const struct img *parent, const char *path, const char *words,
+                       bool expected)
+{
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct source *src[2] = {img_source(child), img_source(parent)};
+    struct image *images[2];
+    struct check_result *res;
+
+    assert_non_null(a);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(image_open(a, src[i], i == 0 ? "child.avhdx" : "parent.vhdx", NULL, NULL, &images[i]),
+                         STATUS_OK);
+    assert_int_equal(chain_lend(images[0], images[1], path), STATUS_OK);
+    assert_int_equal(check_run(images[0], &(struct check_options){.max_findings = 100}, NULL, &res), STATUS_OK);
+    if (expected)
+        assert_said(res, words);
+    else
+        assert_null(said(res, words));
+    for (int i = 0; i < 2; i++) {
+        image_close(images[i]);
+        source_close(src[i]);
+    }
+    arena_destroy(a);
+}
+
+static void parents_of_little_in_common(void **state)
+{
+    static const struct locator_string no_linkage[] = {{"relative_path", "parent.vhdx"}};
+    static const uint8_t note[4] = "abc";
+    struct metadata_entry item = {
+        .item_id = {{1, 2, 3}}, .off = 0x30000, .len = 4, .flags = METADATA_FLAG_IS_VIRTUAL_DISK};
+    struct img *parent = img_create(NULL),
+               *child = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .parent = parent});
+
+    (void)state;
+    img_metadata_add(child, &item, note);
+    check_over(child, parent, "parent.vhdx", "describes the disk but is missing in the parent parent.vhdx", true);
+    img_metadata_add(parent, &item, note);
+    check_over(child, parent, "parent.vhdx", "describes the disk but", false);
+    put_le32(img_metadata_table(parent) + 32 + 32 * 5 + 24, METADATA_FLAG_IS_VIRTUAL_DISK | METADATA_FLAG_IS_USER);
+    check_over(child, parent, "parent.vhdx", "describes the disk but is missing in the parent parent.vhdx", true);
+    img_block_set(parent, 0, 6, parent->size + 64 * MIB);
+    check_over(child, parent, "parent.vhdx", "the parent parent.vhdx is ", true);
+    check_over(child, parent, NULL, "the parent ? is ", true);
+    img_set_locator(child, no_linkage, 1);
+    check_over(child, parent, "parent.vhdx", "the child was made for", false);
+    img_free(child);
+    img_free(parent);
 }
 
 static void a_parent_with_one_entry_in_its_log(void **state)
@@ -286,9 +880,33 @@ int main(void)
         cmocka_unit_test(pages_that_the_file_lost),
         cmocka_unit_test(many_ranges_change),
         cmocka_unit_test(another_block_size_after_replay),
+        cmocka_unit_test(an_entry_as_long_as_the_log),
+        cmocka_unit_test(many_targets_that_wrap),
+        cmocka_unit_test(a_header_that_the_file_cuts),
+        cmocka_unit_test(headers_that_nobody_can_choose),
         cmocka_unit_test(a_newer_header_of_another_version),
         cmocka_unit_test(one_byte_behind_everything),
         cmocka_unit_test(a_child_without_its_bit),
+        cmocka_unit_test(blocks_that_could_be_full),
+        cmocka_unit_test(a_bitmap_behind_the_file),
+        cmocka_unit_test(stale_entries_of_a_table),
+        cmocka_unit_test(an_item_twice),
+        cmocka_unit_test(items_of_other_programs),
+        cmocka_unit_test(a_file_that_was_never_finished),
+        cmocka_unit_test(region_tables_of_one_entry),
+        cmocka_unit_test(entries_beyond_reason),
+        cmocka_unit_test(a_wrong_entry_of_another_number),
+        cmocka_unit_test(sizes_beyond_reason),
+        cmocka_unit_test(logs_that_are_looked_at_again),
+        cmocka_unit_test(more_zeros_than_are_looked_into),
+        cmocka_unit_test(entropy_of_nothing),
+        cmocka_unit_test(a_version_of_one_letter),
+        cmocka_unit_test(a_log_between_bitmaps),
+        cmocka_unit_test(a_block_at_the_end_of_all_offsets),
+        cmocka_unit_test(linkage_in_upper_case),
+        cmocka_unit_test(a_locator_of_many_words),
+        cmocka_unit_test(a_candidate_that_cannot_be_read),
+        cmocka_unit_test(parents_of_little_in_common),
         cmocka_unit_test(many_candidates),
         cmocka_unit_test(a_parent_with_one_entry_in_its_log),
         cmocka_unit_test(the_catalogue_ends),

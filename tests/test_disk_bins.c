@@ -149,6 +149,15 @@ static void overlaps_and_faults_are_marked(void **state)
     assert_int_equal(o.bins.beyond, 2 * MIB);
     done(&o);
     img_free(img);
+
+    /* A place at 0 has nothing but the header section in common with it. */
+    img = img_create(&(struct img_params){.block_size = 4 * MIB, .states = "66"});
+    img_block_set(img, 0, 6, 0);
+    open_img(&o, img, 1024);
+    assert_string_equal(guest_picture(&o.bins, picture), "x6000");
+    assert_string_equal(file_picture(&o.bins, picture), "Hlmb....pppp");
+    done(&o);
+    img_free(img);
 }
 
 /* Slots that hold no block are nobody's fault. */
@@ -164,6 +173,14 @@ static void slots_without_a_block_are_no_faults(void **state)
     img_bat_set(img, img->geometry.entries, 4);
     open_img(&o, img, 1024);
     assert_string_equal(guest_picture(&o.bins, picture), "00000000000000000");
+    done(&o);
+    img_free(img);
+    img = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .states = ""}); /* slots for a whole chunk */
+    img_bat_set(img, 10, bat_entry_make(img->bat_off, PAYLOAD_FULLY_PRESENT));
+    open_img(&o, img, 1024);
+    assert_int_equal(o.bins.file_bytes[FILE_USE_PAYLOAD], 0);
+    assert_string_equal(guest_picture(&o.bins, picture), "0000000000");
+    assert_string_equal(file_picture(&o.bins, picture), "hlmb");
     done(&o);
     img_free(img);
 }

@@ -11,10 +11,13 @@
 #include <string.h>
 
 #include "base/le.h"
+#include "base/limits.h"
 #include "cases.h"
 #include "check/forecast.h"
 
 #include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
+
+enum { LIMIT_STALE_PAGES_TESTED = 4096 };
 
 /* ---- GUIDs with a time: seconds since 1582-10-15 ---- */
 
@@ -119,7 +122,61 @@ static void three_regions_in_a_row(struct img *img)
         add_region(img, i, 4 - i, 1, 0);
 }
 
+/* The same time in each GUID that a writer draws: header 2 is the current one, at 128 KiB. */
+static void times_in_every_guid(struct img *img)
+{
+    static const char text[] = "7dfb9800-d730-11e4-8ac6-00155d010203";
+    struct guid g;
+    assert_true(guid_parse(text, strlen(text), &g));
+    for (unsigned i = 0; i < 2; i++) {
+        guid_store(img_header(img, i) + IMG_HEADER_FILE_WRITE_GUID, &g);
+        guid_store(img_header(img, i) + IMG_HEADER_DATA_WRITE_GUID, &g);
+        guid_store(img_header(img, i) + IMG_HEADER_LOG_GUID, &g);
+    }
+    img_sign_headers(img);
+    guid_store(img_metadata_item(img, KNOWN_ITEM_VIRTUAL_DISK_ID), &g);
+}
+
+static void times_are_found_in_every_guid(void **state)
+{
+    static const char *const names[] = {"FileWriteGuid ", "DataWriteGuid ", "LogGuid ", "Virtual Disk ID "};
+    const struct test_case c = {.name = "times", .mutate = times_in_every_guid};
+    struct case_run r;
+    (void)state;
+    case_open(&c, false, &r);
+    assert_int_equal(case_findings(&r, "VHDX-FOR-013"), 4);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct finding *f = case_finding(&r, "VHDX-FOR-013", i);
+        assert_memory_equal(f->message, names[i], strlen(names[i]));
+        assert_non_null(strstr(f->message, "2015-03-30 23:00:00 UTC"));
+        assert_non_null(strstr(f->message, "00:15:5d:01:02:03"));
+        assert_int_equal(f->at.off, i < 3 ? 0x20000 + 16 + 16 * i : r.scene.img->item_off[KNOWN_ITEM_VIRTUAL_DISK_ID]);
+        assert_int_equal(f->at.len, 16);
+        assert_int_equal(f->at.index, i < 3 ? 2 : 4); /* the header; the fifth item of Windows */
+    }
+    case_close(&r);
+}
+
 /* ---- logs ---- */
+
+/* As many pages as are compared in one stale entry, and one more in another: all differ. */
+static const struct img_params long_log = {.log_len = 32 * MIB};
+
+static void too_many_stale_pages(struct img *img)
+{
+    static struct img_log_desc descs[LIMIT_STALE_PAGES_TESTED];
+    uint8_t *page = img_page_copy(img, img->bat_off);
+    page[9] ^= 1;
+    for (uint32_t i = 0; i < LIMIT_STALE_PAGES_TESTED; i++)
+        descs[i] = (struct img_log_desc){.off = img->bat_off, .page = page};
+    struct img_log_entry e = {.sequence_number = 7,
+                              .guid = img_guid(IMG_WINDOWS, 'S', 1),
+                              .descs = descs,
+                              .desc_count = LIMIT_STALE_PAGES_TESTED};
+    uint32_t pos = img_log_write(img, 0, &e);
+    e.desc_count = 1;
+    img_log_write(img, pos, &e);
+}
 
 static void only_an_orphan(struct img *img)
 {
@@ -214,6 +271,72 @@ static void two_unknown_items_overlap(struct img *img)
                          &(const struct metadata_entry){
                              .item_id = img_guid(IMG_QEMU, 'M', i), .off = 0x20000 + 15 * (uint32_t)i, .len = 16},
                          NULL);
+}
+
+/* Between others: right ones of the live log, with the numbers before and behind its own, without a gap. */
+static const struct {
+    uint64_t before, behind;
+    unsigned before_flags, behind_flags;
+    uint64_t before_stale, behind_stale; /* numbers of GUIDs that are not the log's */
+    uint32_t gap_before, gap_behind;     /* in bytes */
+    uint64_t first;                      /* the ring's sector that the first one is in; 0: the second */
+    bool inside;
+} neighbours[] = {
+    {.before = 4, .behind = 6, .inside = true},
+    {.before = 4, .behind = 6, .first = 255, .inside = true}, /* over the end of the ring of 1 MiB */
+    {.before = 4, .behind = 6, .first = 254, .inside = true},
+    {.before = 3, .behind = 6},
+    {.before = 5, .behind = 6},
+    {.before = 4, .behind = 5},
+    {.before = 4, .behind = 7},
+    {.before = 4, .behind = 6, .before_flags = IMG_LOG_BAD_CRC},
+    {.before = 4, .behind = 6, .behind_flags = IMG_LOG_BAD_CRC},
+    {.before = 4, .behind = 6, .before_stale = 1},
+    {.before = 4, .behind = 6, .behind_stale = 1},
+    {.before = 4, .behind = 6, .gap_before = 4096},
+    {.before = 4, .behind = 6, .gap_behind = 4096},
+    {.before = 4, .behind = 6, .gap_before = 4096, .before_stale = 1},
+    {.before = 4, .behind = 6, .gap_before = 4096, .before_flags = IMG_LOG_BAD_CRC},
+};
+static size_t neighbour;
+
+static void wrong_checksum_between_neighbours(struct img *img)
+{
+    const size_t n = neighbour;
+    const uint32_t first = neighbours[n].first ? (uint32_t)(4096 * neighbours[n].first) : 4096, ring = 1 << 20;
+    struct img_log_entry before = {
+        .sequence_number = neighbours[n].before, .tail = first, .flags = neighbours[n].before_flags};
+    struct img_log_entry behind = {
+        .sequence_number = neighbours[n].behind, .tail = first, .flags = neighbours[n].behind_flags};
+    if (neighbours[n].before_stale)
+        before.guid = img_guid(IMG_WINDOWS, 'S', neighbours[n].before_stale);
+    if (neighbours[n].behind_stale)
+        behind.guid = img_guid(IMG_WINDOWS, 'S', neighbours[n].behind_stale);
+    img_log_begin(img, 0, 1);
+    uint32_t pos = (img_log_write(img, first, &before) + neighbours[n].gap_before) % ring;
+    pos =
+        img_log_write(img, pos, &(struct img_log_entry){.sequence_number = 5, .tail = first, .flags = IMG_LOG_BAD_CRC});
+    img_log_write(img, (pos + neighbours[n].gap_behind) % ring, &behind);
+}
+
+static void an_entry_lies_between_right_neighbours(void **state)
+{
+    (void)state;
+    for (neighbour = 0; neighbour < sizeof(neighbours) / sizeof(neighbours[0]); neighbour++) {
+        const struct test_case c = {.name = "between", .mutate = wrong_checksum_between_neighbours};
+        struct case_run r;
+        bool seen = false;
+        case_open(&c, false, &r);
+        for (uint64_t i = 0; i < case_findings(&r, "VHDX-LOG-004"); i++) {
+            const struct finding *f = case_finding(&r, "VHDX-LOG-004", i);
+            seen = seen || strstr(f->message, "(sequence number 5)") != NULL;
+            if (strstr(f->message, "(sequence number 5)") &&
+                f->severity != (neighbours[neighbour].inside ? SEVERITY_WARNING : SEVERITY_INFO))
+                fail_msg("row %zu: %s", neighbour, f->message);
+        }
+        case_close(&r);
+        assert_true(seen);
+    }
 }
 
 static void unknown_items_that_overlap_are_no_matter(void **state)
@@ -569,6 +692,112 @@ static void cut_in_the_bat(struct img *img)
     img_resize(img, img->bat_off + 4096);
 }
 
+static void log_behind_the_end(struct img *img)
+{
+    for (unsigned i = 0; i < 2; i++)
+        put_le64(img_header(img, i) + IMG_HEADER_LOG_OFF, img->size);
+    img_sign_headers(img);
+}
+
+static void cut_behind_the_bat(struct img *img)
+{
+    img_resize(img, img->bat_off + img->bat_len);
+}
+
+static void cut_one_byte_into_the_bat_region(struct img *img)
+{
+    img_resize(img, img->bat_off + img->bat_len - 1);
+}
+
+static void cut_behind_the_entries(struct img *img)
+{
+    img_resize(img, img->bat_off + 8 * img->geometry.entries);
+}
+
+static void cut_in_the_last_entry(struct img *img)
+{
+    img_resize(img, img->bat_off + 8 * img->geometry.entries - 1);
+}
+
+/* An entry that the first sector just holds, behind one of a single descriptor. */
+static void put_entries(struct img *img, uint32_t first, uint32_t second)
+{
+    struct img_log_desc descs[127];
+    for (uint32_t i = 0; i < 127; i++)
+        descs[i] = (struct img_log_desc){.off = img->payload_off + 4096 * i, .len = 4096};
+    img_log_begin(img, 0, 1);
+    img_log_append(img, descs, first);
+    img_log_append(img, descs, second);
+}
+
+static void entry_of_126(struct img *img)
+{
+    put_entries(img, 126, 126);
+}
+
+static void second_entry_of_127(struct img *img)
+{
+    put_entries(img, 1, 127);
+}
+
+static void first_entry_of_127(struct img *img)
+{
+    put_entries(img, 127, 1);
+}
+
+static void log_guid_without_a_log(struct img *img)
+{
+    const struct guid g = img_guid(IMG_WINDOWS, 'L', 9);
+    for (unsigned i = 0; i < 2; i++)
+        put_le32(img_header(img, i) + IMG_HEADER_LOG_LEN, 0);
+    img_set_log_guid(img, &g);
+}
+
+static void log_guid_of_a_log(struct img *img)
+{
+    const struct guid g = img_guid(IMG_WINDOWS, 'L', 9);
+    img_set_log_guid(img, &g);
+}
+
+static void first_table_in_the_log_only(struct img *img)
+{
+    img_make_dirty(
+        img, &(struct img_log_desc){.off = REGION_TABLE_OFF[0], .page = img_page_copy(img, REGION_TABLE_OFF[0])}, 1);
+    *img_bytes(img, REGION_TABLE_OFF[0], 1) ^= 1;
+}
+
+static void bat_region_of_no_length(struct img *img)
+{
+    for (unsigned i = 0; i < 2; i++)
+        put_le32(img_region_find(img, i, KNOWN_REGION_BAT) + 24, 0);
+    img_sign_region_tables(img);
+}
+
+static void set_entry(struct img *img, uint32_t entry, uint32_t field, uint32_t value)
+{
+    put_le32(img_metadata_table(img) + METADATA_TABLE_HEADER_LEN + METADATA_ENTRY_LEN * entry + field, value);
+}
+
+static void first_item_empty(struct img *img)
+{
+    set_entry(img, 0, 20, 0);
+}
+
+static void last_item_empty(struct img *img)
+{
+    set_entry(img, 4, 20, 0);
+}
+
+static void first_item_in_the_table(struct img *img)
+{
+    set_entry(img, 0, 16, METADATA_TABLE_LEN - 1);
+}
+
+static void item_of_one_byte(struct img *img)
+{
+    set_entry(img, 4, 20, 1);
+}
+
 static void programs_are_stopped_by_their_habits(void **state)
 {
     (void)state;
@@ -588,9 +817,58 @@ static void programs_are_stopped_by_their_habits(void **state)
         {chunk_of_half_a_block, PEER_VIRTUALBOX, "are no sizes", true},
         {without_parameters, PEER_VIRTUALBOX, "are no sizes", false},
         {without_logical_sector_size, PEER_VIRTUALBOX, "are no sizes", false},
+        {log_behind_the_end, PEER_7ZIP, "file ends before", true},
+        {cut_behind_second_entry, PEER_VIRTUALBOX, "file ends inside", true},
+        {cut_behind_the_bat, PEER_7ZIP, "file ends before", false},
+        {cut_one_byte_into_the_bat_region, PEER_7ZIP, "file ends before", true},
+        {cut_behind_the_entries, PEER_VIRTUALBOX, "file ends inside", false},
+        {cut_in_the_last_entry, PEER_VIRTUALBOX, "file ends inside", true},
+        {entry_of_126, PEER_QEMU, "126 descriptors", false},
+        {second_entry_of_127, PEER_QEMU, "126 descriptors", true},
+        {first_entry_of_127, PEER_QEMU, "126 descriptors", true},
+        {log_guid_without_a_log, PEER_7ZIP, "log is not empty", false},
+        {log_guid_of_a_log, PEER_7ZIP, "log is not empty", true},
+        {log_guid_without_a_log, PEER_VIRTUALBOX, "names a log", true},
+        {NULL, PEER_VIRTUALBOX, "names a log", false},
+        {first_table_in_the_log_only, PEER_LIBVHDI, "none of the region tables", false},
+        {bat_region_of_no_length, PEER_QEMU, "without blocks", true},
+        {bat_region_of_no_length, PEER_VIRTUALBOX, "region is empty", true},
+        {NULL, PEER_VIRTUALBOX, "region is empty", false},
+        {first_item_empty, PEER_LIBVHDI, "item that is empty", true},
+        {last_item_empty, PEER_LIBVHDI, "item that is empty", true},
+        {first_item_in_the_table, PEER_LIBVHDI, "item that is empty", true},
+        {item_of_one_byte, PEER_LIBVHDI, "item that is empty", false}, /* the first one lies right behind the table */
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct test_case c = {.name = "habit", .mutate = rows[i].mutate};
+        if (foretold(&c, rows[i].peer, rows[i].words) != rows[i].stops)
+            fail_msg("row %zu: %s", i, rows[i].words);
+    }
+}
+
+static void programs_are_stopped_by_healthy_disks(void **state)
+{
+    (void)state;
+    static const struct img_params large_sectors = {.logical_sector_size = 4096};
+    static const struct img_params of_4096 = {.virtual_size = 20 * MIB + 4096};
+    static const struct img_params of_4608 = {.virtual_size = 20 * MIB + 4608};
+    static const struct {
+        const struct img_params *params;
+        enum peer peer;
+        const char *words;
+        bool stops;
+    } rows[] = {
+        {&large_sectors, PEER_QEMU, "logical sectors of 4096", true},
+        {NULL, PEER_QEMU, "logical sectors of 4096", false},
+        {&of_4096, PEER_7ZIP, "not a multiple of 4096", false},
+        {&of_4608, PEER_7ZIP, "not a multiple of 4096", true},
+        {&child, PEER_QEMU, "no differencing disk", true},
+        {&child, PEER_VIRTUALBOX, "no differencing disk", true},
+        {NULL, PEER_QEMU, "no differencing disk", false},
+        {NULL, PEER_VIRTUALBOX, "no differencing disk", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct test_case c = {.name = "healthy", .params = rows[i].params};
         if (foretold(&c, rows[i].peer, rows[i].words) != rows[i].stops)
             fail_msg("row %zu: %s", i, rows[i].words);
     }
@@ -633,6 +911,28 @@ static void log_between_two_mib(struct img *img)
     img_sign_headers(img);
 }
 
+/* The stored tables list no BAT, so there are no two states of the guest to compare. */
+static void bat_in_the_log_only(struct img *img)
+{
+    struct img_log_desc tables[2];
+    for (unsigned i = 0; i < 2; i++)
+        tables[i] = (struct img_log_desc){.off = REGION_TABLE_OFF[i], .page = img_page_copy(img, REGION_TABLE_OFF[i])};
+    img_make_dirty(img, tables, 2);
+    for (unsigned i = 0; i < 2; i++)
+        *img_region_find(img, i, KNOWN_REGION_BAT) ^= 1;
+    img_sign_region_tables(img);
+}
+
+/* Headers alike, as Disk2vhd leaves them; of a program that nobody knows one trait says nothing. */
+static void one_trait_of_another_program(struct img *img)
+{
+    img_fill(img, 8, 512, 0);
+    *img_bytes(img, 8, 1) = 'X';
+    memcpy(img_header(img, 0), img_header(img, 1), HEADER_LEN);
+    for (unsigned i = 0; i < 2; i++)
+        *img_bytes(img, REGION_TABLE_OFF[i], 1) ^= 1;
+}
+
 static void rules_are_silent_where_another_speaks(void **state)
 {
     (void)state;
@@ -645,6 +945,8 @@ static void rules_are_silent_where_another_speaks(void **state)
         {anchor_behind_every_file, "VHDX-BAT-010", "VHDX-BAT-019"},
         {block_at_0_over_a_region, "VHDX-BAT-015", "VHDX-BAT-008"},
         {log_between_two_mib, "VHDX-LOG-002", "VHDX-HDR-014"},
+        {bat_in_the_log_only, "VHDX-FOR-018", "VHDX-LOG-001"},
+        {one_trait_of_another_program, "VHDX-XREF-004", "VHDX-RGN-001"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct test_case c = {.name = "silent", .mutate = rows[i].mutate};
@@ -664,6 +966,17 @@ static const struct finding *finding_in(struct case_run *r, const struct test_ca
     if (!f)
         fail_msg("no %s", rule);
     return f;
+}
+
+static void stale_pages_are_compared_up_to_a_limit(void **state)
+{
+    (void)state;
+    const struct test_case c = {.name = "limit", .params = &long_log, .mutate = too_many_stale_pages};
+    struct case_run r;
+    const struct finding *f = finding_in(&r, &c, "VHDX-FOR-002");
+    assert_int_equal(LIMIT_STALE_PAGES_TESTED, LIMIT_STALE_PAGES);
+    assert_non_null(strstr(f->message, "4096 of 4096 (limit) pages in stale log entries differ from"));
+    case_close(&r);
 }
 
 static void block_over_the_log(struct img *img)
@@ -737,6 +1050,32 @@ static void hyperv_does_not_look_at_bitmap_slots_without_parent(void **state)
     assert_int_equal(finding_in(&r, &slot, "VHDX-BAT-007")->stops & PEER_HYPERV, 0);
     case_close(&r);
     assert_int_equal(finding_in(&r, &block, "VHDX-BAT-007")->stops & PEER_HYPERV, PEER_HYPERV);
+    case_close(&r);
+}
+
+static void block_over_the_metadata(struct img *img)
+{
+    img_block_set(img, 9, PAYLOAD_FULLY_PRESENT, img->metadata_off);
+    img_resize(img, img->size + 2 * MIB);
+}
+
+static void block_over_an_unknown_region(struct img *img)
+{
+    img_resize(img, img->size + 2 * MIB);
+    add_region(img, 5, 2, 1, 0);
+    img_block_set(img, 9, PAYLOAD_FULLY_PRESENT, img->size - 2 * MIB);
+}
+
+static void openvmm_keeps_blocks_off_the_regions_that_it_knows(void **state)
+{
+    (void)state;
+    static const struct img_params of_1_mib = {.block_size = MIB};
+    struct case_run r;
+    const struct test_case known = {.name = "known", .params = &of_1_mib, .mutate = block_over_the_metadata};
+    const struct test_case unknown = {.name = "unknown", .params = &of_1_mib, .mutate = block_over_an_unknown_region};
+    assert_int_equal(finding_in(&r, &known, "VHDX-BAT-015")->stops & PEER_HYPERV, PEER_HYPERV);
+    case_close(&r);
+    assert_int_equal(finding_in(&r, &unknown, "VHDX-BAT-015")->stops & PEER_HYPERV, 0);
     case_close(&r);
 }
 
@@ -969,6 +1308,26 @@ static void the_age_of_a_wrong_parent_is_no_matter(void **state)
     assert_int_equal(findings_of(&c, "VHDX-CHAIN-014"), 0);
 }
 
+/* The linkage is compared with the current header, whichever of the two that is. */
+static void parent_with_its_first_header(struct scene *s)
+{
+    scene_add(s, SCENE_NAMED, "parent.vhdx", img_create(&(struct img_params){.sequence_number = {7, 6}}));
+}
+
+static void parent_with_its_second_header(struct scene *s)
+{
+    scene_add(s, SCENE_NAMED, "parent.vhdx", img_create(&(struct img_params){.sequence_number = {6, 7}}));
+}
+
+static void either_header_tells_what_a_parent_is(void **state)
+{
+    (void)state;
+    const struct test_case first = {.name = "first", .params = &child, .damage = parent_with_its_first_header};
+    const struct test_case second = {.name = "second", .params = &child, .damage = parent_with_its_second_header};
+    assert_int_equal(findings_of(&first, "VHDX-CHAIN-003"), 0);
+    assert_int_equal(findings_of(&second, "VHDX-CHAIN-003"), 0);
+}
+
 /* Of one byte nothing can be read: the length is what is wrong. */
 static void key_of_one_byte(struct img *img)
 {
@@ -1074,12 +1433,134 @@ static void a_bitmap_over_the_stored_log_is_told(void **state)
     assert_int_equal(findings_of(&c, "VHDX-XREF-001"), 1);
 }
 
+/* ---- what a replay changes for the guest ---- */
+
+static const struct img_params all_present = {.states = "6666666666"},
+                               two_present = {.virtual_size = 4 * MIB, .states = "66"},
+                               one_present = {.virtual_size = 2 * MIB, .states = "6"};
+
+/* The log turns blocks into zeros: those whose bit is set. */
+static void replay_takes_away(struct img *img, unsigned blocks)
+{
+    uint8_t *page = img_page_copy(img, img->bat_off);
+    for (unsigned i = 0; i < 10; i++)
+        if (blocks >> i & 1)
+            put_le64(page + 8 * i, PAYLOAD_ZERO);
+    img_make_dirty(img, &(struct img_log_desc){.off = img->bat_off, .page = page}, 1);
+}
+
+static void replay_takes_0_1_and_3(struct img *img)
+{
+    replay_takes_away(img, 1 << 0 | 1 << 1 | 1 << 3);
+}
+
+static void replay_takes_the_last(struct img *img)
+{
+    replay_takes_away(img, 1 << 9);
+}
+
+static void replay_takes_four_ranges(struct img *img)
+{
+    replay_takes_away(img, 1 << 1 | 1 << 3 | 1 << 5 | 1 << 7 | 1 << 8);
+}
+
+static void replay_takes_five_ranges(struct img *img)
+{
+    replay_takes_away(img, 1 << 1 | 1 << 3 | 1 << 5 | 1 << 7 | 1 << 9);
+}
+
 /* ---- more than one ---- */
 
 static void item_in_the_first_one(struct img *img)
 {
     img_metadata_add(
         img, &(const struct metadata_entry){.item_id = img_guid(IMG_QEMU, 'M', 1), .off = 0x10007, .len = 1}, NULL);
+}
+
+static void stray_bytes_in_two_places(struct img *img)
+{
+    img_metadata_add(
+        img, &(const struct metadata_entry){.item_id = img_guid(IMG_QEMU, 'M', 1), .off = 0x20000, .len = 1}, NULL);
+    *img_bytes(img, img->metadata_off + 0x18000, 1) = 1;
+    *img_bytes(img, img->metadata_off + 0x28000, 1) = 1;
+}
+
+/* All in order but the last one: the first four of a page alone do not make a moved page. */
+static void last_block_on_the_one_before(struct img *img)
+{
+    img_block_set(img, 9, PAYLOAD_FULLY_PRESENT, img_block_off(img, 8));
+}
+
+/* Behind the end of the structures of today; an entry in front of them changes the BAT. */
+static void moved_in_two_entries(struct img *img)
+{
+    img_resize(img, img->size + MIB);
+    uint32_t pos = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        const struct img_log_desc d = {.off = i == 0 ? img->bat_off : img->size - MIB + (i - 1) * 4096,
+                                       .page = img_page_copy(img, img->bat_off)};
+        pos = img_log_write(
+            img, pos,
+            &(struct img_log_entry){
+                .sequence_number = 7 + i, .guid = img_guid(IMG_WINDOWS, 'S', 1), .descs = &d, .desc_count = 1});
+    }
+}
+
+/* States 1 and 3 without a place, and with one. */
+static const struct img_params anchors_behind_others = {.states = "13UM"};
+
+static void number_near_the_last(struct img *img)
+{
+    put_sequences(img, (const uint64_t[]){UINT64_MAX - ((uint64_t)1 << 20)}, 1);
+}
+
+static void number_before_that(struct img *img)
+{
+    put_sequences(img, (const uint64_t[]){UINT64_MAX - ((uint64_t)1 << 20) - 1}, 1);
+}
+
+/* The marks of a moved page, but for the first entry: it holds no block. */
+static void two_anchors_and_a_row(struct img *img)
+{
+    for (unsigned i = 0; i < 2; i++)
+        img_block_set(img, i, PAYLOAD_UNMAPPED, img_block_off(img, 2) - 2 * MIB);
+}
+
+static const struct img_params two_chunks_of_16 = {
+    .virtual_size = 20 * 256 * MIB, .block_size = 256 * MIB, .states = ""};
+
+/* Only the one of the block is an anchor. */
+static void anchors_in_and_behind_a_slot(struct img *img)
+{
+    img_resize(img, img->size + 512 * MIB);
+    img_bat_set(img, img_bitmap_index(img, 0), bat_entry_make(img->size - 512 * MIB, PAYLOAD_UNMAPPED));
+    img_block_set(img, 16, PAYLOAD_UNMAPPED, img->size - 256 * MIB);
+}
+
+static void same_place_before_region(struct img *img)
+{
+    img_resize(img, img->size + MIB);
+    add_region(img, 5, 1, 1, 0);
+    img_block_set(img, 3, PAYLOAD_FULLY_PRESENT, img_block_off(img, 2));
+}
+
+static void region_of_a_byte(struct img *img)
+{
+    img_resize(img, img->size + MIB);
+    img_region_add(img,
+                   &(const struct region_entry){.guid = img_guid(IMG_QEMU, 'R', 5), .off = img->size - MIB, .len = 1});
+}
+
+static void named_vhd_by_a_letter(struct scene *s)
+{
+    s->path = "dir/a.vhd";
+}
+
+static void path_that_ends_in_a_volume(struct img *img)
+{
+    static const struct locator_string pairs[] = {{"parent_linkage", "{31313131-3131-4131-8131-313131313131}"},
+                                                  {"relative_path", "dir\\Volume{"}};
+    img_set_locator(img, pairs, 2);
 }
 
 static void odd_key(struct img *img)
@@ -1141,6 +1622,30 @@ static const struct test_case cases[] = {
     {"longest-text", "VHDX-FOR-009", I, .mutate = two_texts_in_the_header_section,
      .says = "text \"the longer one of two\""},
     {"first-items-overlap", "VHDX-META-011", E, .mutate = item_in_the_first_one, .count = 1},
+    {"stray-bytes-in-two-places", "VHDX-META-041", I, .mutate = stray_bytes_in_two_places,
+     .says = "2 non-zero bytes in the metadata region outside its items, the first at 0x218000", .count = 1,
+     .at = 0x218000},
+    {"anchors-behind-blocks-without", "VHDX-FOR-008", I, .params = &anchors_behind_others, .guard_params = &two_present,
+     .says = "2 blocks in state 1 or 3 keep the place of their old content: guest 4-6 MiB at 0x"},
+    {"log-number-near-the-last", "VHDX-LOG-031", I, .mutate = number_near_the_last, .inside = number_before_that,
+     .says = "leaves 1048576 numbers before they wrap", .also = "VHDX-LOG-001", .guard_also = "VHDX-LOG-001"},
+    {"two-anchors-in-front-of-a-row", "VHDX-BAT-019", W, .params = &all_present, .mutate = two_anchors_and_a_row,
+     .count = 1},
+    {"two-of-a-row-on-one-place", "VHDX-BAT-016", E, .params = &all_present, .mutate = last_block_on_the_one_before,
+     .count = 1},
+    {"moved-in-two-entries", "VHDX-XREF-007", I, .mutate = moved_in_two_entries, .at = 0x102000,
+     .says = "2 descriptors in 2 stale log entries write where no structure lies today, the first one at 0xa00000"},
+    {"anchor-behind-a-bitmap-slot", "VHDX-FOR-008", I, .params = &two_chunks_of_16,
+     .mutate = anchors_in_and_behind_a_slot,
+     .says = "1 block in state 1 or 3 keeps the place of its old content: guest 4.00-4.25 GiB at 0x",
+     .also = "VHDX-BAT-005"},
+    {"two-blocks-in-front-of-a-region", "VHDX-BAT-016", E, .params = &all_present, .mutate = same_place_before_region,
+     .count = 1},
+    {"region-of-a-byte", "VHDX-RGN-017", I, .mutate = region_of_a_byte, .says = ", 1 byte; ", .also = "VHDX-RGN-009"},
+    {"child-named-vhd-in-a-folder", "VHDX-FILE-011", I, .params = &child, .damage = named_vhd_by_a_letter,
+     .says = ".vhd, but"},
+    {"path-that-ends-in-a-volume", "VHDX-FOR-015", I, .params = &child, .mutate = path_that_ends_in_a_volume,
+     .says = "volume \"Volume{\"", .no_guard = true},
     {"first-entry-again", "VHDX-META-040", I, .mutate = first_entry_again, .says = "it repeats a live entry"},
     {"odd-key", "VHDX-PLOC-006", E, .params = &child, .mutate = odd_key, .says = "the key of parent locator entry 0"},
     {"two-blocks-gone", "VHDX-BAT-022", I, .params = &fixed, .mutate = two_blocks_gone, .says = "2 of 10"},
@@ -1157,6 +1662,16 @@ static const struct test_case cases[] = {
      .says = "SequenceNumber 16777216"},
     {"past-change-of-a-region-table", "VHDX-FOR-001", I, .mutate = past_change_of_a_region_table,
      .says = "targets: region tables (1)"},
+    {"replay-takes-the-first-blocks", "VHDX-FOR-018", I, .params = &all_present, .mutate = replay_takes_0_1_and_3,
+     .says = "in 3 blocks: guest 0-4 MiB, guest 6-8 MiB", .also = "VHDX-LOG-001", .count = 1, .at = 0x300000},
+    {"replay-takes-the-last-block", "VHDX-FOR-018", I, .params = &all_present, .mutate = replay_takes_the_last,
+     .says = "in 1 block: guest 18-20 MiB", .also = "VHDX-LOG-001", .at = 0x300048},
+    {"replay-takes-four-ranges", "VHDX-FOR-018", I, .params = &all_present, .mutate = replay_takes_four_ranges,
+     .says = "in 5 blocks: guest 2-4 MiB, guest 6-8 MiB, guest 10-12 MiB, guest 14-18 MiB", .also = "VHDX-LOG-001"},
+    {"replay-takes-five-ranges", "VHDX-FOR-018", I, .params = &all_present, .mutate = replay_takes_five_ranges,
+     .says = "in 5 blocks: guest 2-4 MiB, guest 6-8 MiB, guest 10-12 MiB, guest 14-16 MiB ...", .also = "VHDX-LOG-001"},
+    {"two-blocks-in-order", "VHDX-BAT-023", I, .params = &two_present, .guard_params = &one_present,
+     .says = "all 2 payload blocks are present"},
     {"time-last-of-december", "VHDX-FOR-013", I, .mutate = guid_of_the_last_day, .says = "2004-12-31 00:00:59 UTC"},
 };
 
@@ -1183,7 +1698,10 @@ int main(void)
     }
     static const struct CMUnitTest texts[] = {
         cmocka_unit_test(an_entry_lost_between_others_means_lost_changes),
+        cmocka_unit_test(an_entry_lies_between_right_neighbours),
         cmocka_unit_test(unknown_items_that_overlap_are_no_matter),
+        cmocka_unit_test(times_are_found_in_every_guid),
+        cmocka_unit_test(stale_pages_are_compared_up_to_a_limit),
         cmocka_unit_test(virtualbox_minds_the_length_of_what_it_reads),
         cmocka_unit_test(qemu_reads_a_block_in_front_of_the_log),
         cmocka_unit_test(no_region_overlaps_a_log_without_bytes),
@@ -1196,6 +1714,8 @@ int main(void)
         cmocka_unit_test(the_age_of_a_wrong_parent_is_no_matter),
         cmocka_unit_test(padding_of_an_anchor_is_not_missed),
         cmocka_unit_test(half_a_letter_is_no_key),
+        cmocka_unit_test(openvmm_keeps_blocks_off_the_regions_that_it_knows),
+        cmocka_unit_test(either_header_tells_what_a_parent_is),
         cmocka_unit_test(a_log_may_follow_the_last_entry),
         cmocka_unit_test(a_hidden_file_has_no_extension),
         cmocka_unit_test(a_version_alone_is_no_product),
@@ -1204,6 +1724,7 @@ int main(void)
         cmocka_unit_test(a_missing_interleave_is_no_missing_parent),
         cmocka_unit_test(many_pairs_do_not_hurt_the_guest),
         cmocka_unit_test(programs_are_stopped_by_their_habits),
+        cmocka_unit_test(programs_are_stopped_by_healthy_disks),
         cmocka_unit_test(rules_are_silent_where_another_speaks),
         cmocka_unit_test(the_log_of_a_child_moves_away_from_a_block),
         cmocka_unit_test(damaged_headers_are_mended_when_they_agree),

@@ -132,6 +132,9 @@ static char *findings(void)
     if (!l || !(l->out = open_memstream(&text, &len)))
         abort();
     reports_each_case(one_case, l);
+    for (size_t i = 0; i < edge_cases.count; i++)
+        for (int guard = 0; guard < 2; guard++)
+            one_case(&edge_cases.cases[i], guard, l);
     if (fclose(l->out) != 0)
         abort();
     free(l);

@@ -215,8 +215,8 @@ static void holes_are_not_read(void **state)
         assert_true(bytes == (p.kind == GUEST_PIECE_DATA ? mine : NULL));
     }
     assert_true(pieces > 2);
-    /* 12 pages of 64 KiB hold anything. */
-    assert_true(d.faulty.source.read_bytes - before <= 4 * MIB);
+    /* 12 pages of 64 KiB hold anything; the window of the BAT is one more. */
+    assert_true(d.faulty.source.read_bytes - before <= 13 * 65536);
     done(&d);
     img_free(img);
 }
@@ -258,7 +258,7 @@ static void a_piece_can_be_left_out(void **state)
     open_over(&d, img, NULL, false);
     assert_int_equal(guest_walk_open(d.guest, 0, 8 * MIB, &w), STATUS_OK);
     assert_int_equal(guest_walk_take(w, 1, &bytes, NULL, NULL, NULL), STATUS_RANGE); /* nothing was peeked */
-    assert_int_equal(guest_walk_peek(w, &p, &more), STATUS_OK); /* reads the BAT */
+    assert_int_equal(guest_walk_peek(w, &p, &more), STATUS_OK);                      /* reads the BAT */
     uint64_t before = d.faulty.source.read_bytes;
     while (guest_walk_peek(w, &p, &more) == STATUS_OK && more) {
         assert_int_equal(guest_walk_take(w, p.len + 1, NULL, NULL, NULL, NULL), STATUS_RANGE);

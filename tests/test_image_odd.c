@@ -18,9 +18,14 @@
 #include "base/le.h"
 #include "base/limits.h"
 #include "build.h"
+#include "faulty.h"
+#include "image/bitmaps.h"
 #include "image/chain.h"
 #include "image/disk_bins.h"
+#include "image/guest.h"
+#include "image/guest_walk.h"
 #include "image/lost.h"
+#include "image/replay_plan.h"
 #include "reports.h"
 
 #include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
@@ -168,6 +173,325 @@ static void faults_that_are_no_block(void **state)
     img_free(img);
 }
 
+static bool count_bitmap(void *ctx, const struct bitmap_note *n)
+{
+    (void)n;
+    ++*(unsigned *)ctx;
+    return true;
+}
+
+/* What is drawn of an image before its BAT was looked at, or without a BAT: its file, and no blocks. */
+static void images_without_blocks(void **state)
+{
+    struct img *img = img_create(NULL);
+
+    (void)state;
+    for (unsigned round = 0; round < 2; round++) {
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct source *src = img_source(img);
+        struct image *image;
+        struct disk_bins d;
+        unsigned bitmaps = 0;
+
+        assert_non_null(a);
+        assert_int_equal(image_open(a, src, "x.vhdx", NULL, NULL, &image), STATUS_OK);
+        assert_null(image->main->layout);
+        assert_int_equal(disk_bins_make(a, image->main, 1024, &d), STATUS_OK);
+        assert_int_equal(d.file_count, img->size / MIB);
+        assert_int_equal(d.guest_count, 0);
+        for (unsigned use = 0; use < FILE_USE_COUNT; use++)
+            assert_int_equal(d.file_bytes[use], 0);
+        image->main->geometry.differencing = true; /* a disk of bitmaps, if there was one */
+        if (round == 0)
+            image->main->geometry_absence = ABSENT_NO_ITEM;
+        else
+            image->main->bat.absence = ABSENT_NO_REGION;
+        assert_int_equal(bitmaps_visit(image->main, count_bitmap, &bitmaps), STATUS_OK);
+        assert_int_equal(bitmaps, 0);
+        image_close(image);
+        source_close(src);
+        arena_destroy(a);
+    }
+    img_free(img);
+}
+
+/* ---- replays ---- */
+
+struct pages {
+    unsigned count, most;
+    enum owner_kind owner[8];
+};
+
+static bool note_page(void *ctx, const struct replay_page *p)
+{
+    struct pages *pages = ctx;
+
+    pages->owner[pages->count++] = p->owner.kind;
+    return pages->count < pages->most;
+}
+
+static struct pages pages_of(const struct img *img, unsigned most, bool survey)
+{
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct source *src = img_source(img);
+    struct pages pages = {.most = most};
+    struct image *image;
+
+    assert_non_null(a);
+    assert_int_equal(image_open(a, src, "x.vhdx", NULL, NULL, &image), STATUS_OK);
+    if (survey)
+        assert_int_equal(view_survey(image->main), STATUS_OK);
+    assert_int_equal(replay_plan_visit(image, note_page, &pages), STATUS_OK);
+    image_close(image);
+    source_close(src);
+    arena_destroy(a);
+    return pages;
+}
+
+/* Whose the pages of a log are, as far as regions are known. */
+static void pages_of_images_without_regions(void **state)
+{
+    struct img *img = img_create(NULL);
+    const uint64_t places[] = {img->bat_off, img->metadata_off, img->payload_off};
+    struct img_log_desc descs[3];
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        uint8_t *page = img_page_copy(img, places[i]);
+        page[4095] ^= 1; /* or nothing would change */
+        descs[i] = (struct img_log_desc){.off = places[i], .page = page};
+    }
+    img_make_dirty(img, descs, 3);
+    struct pages pages = pages_of(img, 8, false);
+    assert_int_equal(pages.count, 3);
+    for (unsigned i = 0; i < 3; i++) /* in the order of the file */
+        assert_int_equal(pages.owner[i], i == 2 ? OWNER_NONE : OWNER_REGION);
+    assert_int_equal(pages_of(img, 1, false).count, 1);
+    assert_int_equal(pages_of(img, 8, true).owner[2], OWNER_PAYLOAD);
+    /* The BAT is not where the file is any more. */
+    uint64_t bat_off = img->bat_off;
+    for (unsigned copy = 0; copy < 2; copy++)
+        put_le64(img_region_find(img, copy, KNOWN_REGION_BAT) + 16, (uint64_t)1 << 40);
+    img_sign_region_tables(img);
+    pages = pages_of(img, 8, false);
+    assert_int_equal(pages.count, 3);
+    assert_int_equal(pages.owner[bat_off < img->metadata_off ? 0 : 1], OWNER_NONE);
+    assert_int_equal(pages.owner[bat_off < img->metadata_off ? 1 : 0], OWNER_REGION);
+    /* And there are none. */
+    for (unsigned copy = 0; copy < 2; copy++)
+        put_le32(img_region_table(img, copy) + 8, 0);
+    img_sign_region_tables(img);
+    pages = pages_of(img, 8, false);
+    assert_int_equal(pages.count, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(pages.owner[i], OWNER_NONE);
+    img_free(img);
+}
+
+/* ---- what the guest reads ---- */
+
+/* Opens a guest over a source that fails, and reads; what is told is the status, and how many bytes had a fault. */
+static enum status read_guest(struct faulty *f, size_t len, uint64_t *ret_faults, uint8_t *out)
+{
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct image *image;
+    struct guest *g;
+    const char *why;
+
+    assert_non_null(a);
+    *ret_faults = 0;
+    enum status st = image_open(a, &f->source, "x.avhdx", NULL, NULL, &image);
+    if (st == STATUS_OK) {
+        st = guest_open(image, &(struct guest_options){.salvage = true}, &g, &why);
+        if (st == STATUS_OK)
+            st = guest_read(g, 0, out, len, NULL, NULL, ret_faults);
+        image_close(image);
+    }
+    arena_destroy(a);
+    return st;
+}
+
+/* What cannot be read is a fault of the host; from the n-th read on there is no time left. */
+static enum status read_slowly(struct source *s, uint64_t off, void *buf, size_t len)
+{
+    struct faulty *f = (struct faulty *)s;
+
+    if (++f->reads >= f->fail_read)
+        return STATUS_LIMIT;
+    return off < f->bad_off + f->bad_len && f->bad_off < off + len ? STATUS_IO : source_read(f->base, off, buf, len);
+}
+
+/* Time may end at any read: then nothing is told of the disk. Bits and sectors here and there make many reads. */
+static void guests_whose_time_ends(void **state)
+{
+    static const struct source_ops slow = {.read = read_slowly, .next_data = faulty_next_data, .close = faulty_close};
+    enum { LEN = 6 << 20 };
+    struct img *img =
+        img_create(&(struct img_params){.type = IMG_DIFFERENCING, .states = "776", .data = IMG_DATA_DENSE});
+    uint8_t *whole = malloc(LEN), *again = malloc(LEN);
+    struct source *base = img_source(img);
+    uint64_t faults, faults_again, limits = 0;
+    struct faulty f;
+
+    (void)state;
+    assert_true(whole != NULL && again != NULL);
+    (void)faulty_over(&f, base);
+    assert_int_equal(read_guest(&f, LEN, &faults, whole), STATUS_OK);
+    uint64_t reads = f.reads;
+    for (uint64_t n = 1; n <= reads; n++) {
+        (void)faulty_over(&f, base);
+        f.fail_read = n;
+        f.read_status = STATUS_LIMIT;
+        if (read_guest(&f, LEN, &faults_again, again) != STATUS_OK) {
+            limits++;
+            continue;
+        }
+        assert_int_equal(faults_again, faults);
+        assert_memory_equal(again, whole, LEN);
+    }
+    assert_true(limits > reads / 2);
+    /* And where a part of a block cannot be read, the rest is looked at in small pieces: each may take too long. */
+    for (uint64_t n = 1; n < reads + 1000; n++) {
+        faulty_over(&f, base)->ops = &slow;
+        f.bad_off = img_block_off(img, 2) + 100 * 512;
+        f.bad_len = 512;
+        f.fail_read = n;
+        enum status st = read_guest(&f, LEN, &faults_again, again);
+        assert_int_equal(st == STATUS_OK, f.reads < n);
+        if (st == STATUS_OK) {
+            assert_true(faults_again > faults);
+            break;
+        }
+    }
+    source_close(base);
+    free(whole);
+    free(again);
+    img_free(img);
+}
+
+/* The entry of a bitmap is in another part of the BAT than those of its blocks. */
+static void a_bitmap_whose_entry_cannot_be_read(void **state)
+{
+    enum { LEN = 1 << 20 };
+    struct img *img =
+        img_create(&(struct img_params){.type = IMG_DIFFERENCING, .virtual_size = (uint64_t)5 << 30, .states = "7"});
+    struct source *base = img_source(img);
+    uint8_t *bytes = malloc(LEN);
+    struct faulty f;
+    uint64_t faults;
+
+    (void)state;
+    assert_non_null(bytes);
+    (void)faulty_over(&f, base);
+    f.bad_off = img_bat_entry_off(img, img_bitmap_index(img, 0)) / 4096 * 4096;
+    f.bad_len = 4096;
+    assert_int_equal(read_guest(&f, LEN, &faults, bytes), STATUS_OK);
+    assert_int_equal(faults, LEN);
+    source_close(base);
+    img_free(img);
+
+    /* Farther away than what is read of a BAT at once: the time ends after the entry of the block was found. */
+    img = img_create(&(struct img_params){.type = IMG_DIFFERENCING,
+                                          .virtual_size = (uint64_t)40 << 30,
+                                          .block_size = MIB,
+                                          .logical_sector_size = 4096,
+                                          .states = "7"});
+    base = img_source(img);
+    (void)faulty_over(&f, base);
+    f.bad_off = img_bat_entry_off(img, img_bitmap_index(img, 0)) / 4096 * 4096;
+    f.bad_len = 4096;
+    f.read_status = STATUS_LIMIT;
+    assert_true(f.bad_off - img->bat_off > 128 * 1024);
+    assert_int_equal(read_guest(&f, LEN, &faults, bytes), STATUS_LIMIT);
+    source_close(base);
+    free(bytes);
+    img_free(img);
+}
+
+/* A host that knows every 64 KiB of a file by itself, and of no hole. */
+static enum status pieces_of_data(struct source *s, uint64_t off, uint64_t *ret_data, uint64_t *ret_hole)
+{
+    struct faulty *f = (struct faulty *)s;
+
+    f->questions++;
+    *ret_data = off;
+    *ret_hole = off / 65536 * 65536 + 65536;
+    return STATUS_OK;
+}
+
+/* After many answers that help nobody such a host is asked no more, but behind zeros. */
+static void a_host_with_useless_answers(void **state)
+{
+    static const struct source_ops ops = {.read = faulty_read, .next_data = pieces_of_data, .close = faulty_close};
+    enum { BLOCKS = 10, LEN = 2 * BLOCKS << 20, ZEROS = 12 << 20 };
+    struct img *img = img_create(&(struct img_params){.states = "6666666666", .data = IMG_DATA_DENSE});
+    uint8_t *whole = malloc(LEN);
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct image *image;
+    struct guest_walk *w;
+    struct faulty f;
+    struct guest *g;
+    const char *why;
+    uint64_t faults, at = 0;
+    bool more;
+
+    (void)state;
+    assert_true(whole != NULL && a != NULL);
+    img_fill(img, img_block_off(img, ZEROS / (2 << 20)), 2 * MIB, 0);
+    struct source *base = img_source(img);
+    faulty_over(&f, base)->ops = &ops;
+    assert_int_equal(image_open(a, &f.source, "x.vhdx", NULL, NULL, &image), STATUS_OK);
+    assert_int_equal(guest_open(image, &(struct guest_options){.salvage = false}, &g, &why), STATUS_OK);
+    assert_int_equal(guest_read(g, 0, whole, LEN, NULL, NULL, &faults), STATUS_OK);
+    f.questions = 0;
+    assert_int_equal(guest_walk_open(g, 0, LEN, &w), STATUS_OK);
+    for (;;) {
+        struct guest_piece piece;
+        const uint8_t *data;
+        assert_int_equal(guest_walk_peek(w, &piece, &more), STATUS_OK);
+        if (!more)
+            break;
+        assert_int_equal(piece.off, at);
+        assert_int_equal(guest_walk_take(w, piece.len, &data, NULL, NULL, &faults), STATUS_OK);
+        assert_int_equal(faults, 0);
+        if (data != NULL)
+            assert_memory_equal(data, whole + at, piece.len);
+        at += piece.len;
+    }
+    assert_int_equal(at, LEN);
+    assert_in_range(f.questions, 64, LEN / 65536 - 1); /* in the end not for each of them */
+    image_close(image);
+    source_close(base);
+    arena_destroy(a);
+    free(whole);
+    img_free(img);
+}
+
+/* Headers of one number whose logs differ in nothing but the version of their entries. */
+static void headers_that_differ_in_the_log_version(void **state)
+{
+    struct img *img = img_create(NULL);
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    const char *why = NULL;
+    struct image *image;
+    struct guest *g;
+
+    (void)state;
+    assert_non_null(a);
+    for (unsigned slot = 0; slot < 2; slot++)
+        put_le64(img_header(img, slot) + IMG_HEADER_SEQUENCE, 7);
+    put_le16(img_header(img, 1) + IMG_HEADER_LOG_VERSION, 1);
+    img_sign_headers(img);
+    struct source *src = img_source(img);
+    assert_int_equal(image_open(a, src, "x.vhdx", NULL, NULL, &image), STATUS_OK);
+    assert_int_equal(guest_open(image, &(struct guest_options){.salvage = false}, &g, &why), STATUS_REFUSED);
+    assert_string_equal(why, "two headers with one sequence number name different logs");
+    image_close(image);
+    source_close(src);
+    arena_destroy(a);
+    img_free(img);
+}
+
 /* ---- parents ---- */
 
 struct linked {
@@ -267,6 +591,58 @@ static void names_in_many_cases(void **state)
     unlink_up(&l);
     for (size_t i = 0; i < NAMES; i++)
         assert_int_equal(unlinkat(fd, names[i], 0), 0);
+    close(fd);
+    assert_int_equal(rmdir(dir), 0);
+    img_free(child);
+}
+
+/* Memory that ends while parents are looked for is said, whatever it was wanted for. */
+static void parents_without_memory(void **state)
+{
+    static const char *const names[] = {"gone.vhdx"};
+    const struct chain_opened opened[] = {{.status = STATUS_IO, .message = "gone"}};
+    struct img *child = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .parent_name = "parent.vhdx"});
+    char dir[] = "/tmp/vhdxray-image-odd-XXXXXX";
+    const char *dirs[] = {dir};
+    unsigned failures[2] = {0};
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    int file = openat(fd, "PARENT.vhdx", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(file >= 0);
+    close(file);
+    for (unsigned searched = 0; searched < 2; searched++) {
+        const struct chain_options options = {.parents = names,
+                                              .parent_count = !searched,
+                                              .opened = opened,
+                                              .search_dirs = dirs,
+                                              .search_fds = &fd,
+                                              .search_count = searched};
+        for (uint64_t n = 1;; n++) {
+            struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+            struct source *src = img_source(child);
+            struct image *image;
+            assert_non_null(a);
+            assert_int_equal(image_open(a, src, "child.avhdx", NULL, NULL, &image), STATUS_OK);
+            arena_fail_at(a, n, false);
+            enum status st = chain_resolve(image, &options);
+            bool failed = arena_status(a) != STATUS_OK;
+            assert_int_equal(st != STATUS_OK, failed);
+            failures[searched] += failed;
+            if (!failed)
+                assert_int_equal(image->parent->state, searched ? PARENT_NOT_FOUND : PARENT_UNOPENABLE);
+            chain_close(image);
+            image_close(image);
+            source_close(src);
+            arena_destroy(a);
+            if (!failed)
+                break;
+        }
+        assert_true(failures[searched] >= 2);
+    }
+    assert_int_equal(unlinkat(fd, "PARENT.vhdx", 0), 0);
     close(fd);
     assert_int_equal(rmdir(dir), 0);
     img_free(child);
@@ -396,7 +772,14 @@ int main(void)
         cmocka_unit_test(more_than_is_kept),
         cmocka_unit_test(a_bat_of_zeros),
         cmocka_unit_test(faults_that_are_no_block),
+        cmocka_unit_test(images_without_blocks),
+        cmocka_unit_test(pages_of_images_without_regions),
+        cmocka_unit_test(guests_whose_time_ends),
+        cmocka_unit_test(a_bitmap_whose_entry_cannot_be_read),
+        cmocka_unit_test(a_host_with_useless_answers),
+        cmocka_unit_test(headers_that_differ_in_the_log_version),
         cmocka_unit_test(parents_that_cannot_be_opened),
+        cmocka_unit_test(parents_without_memory),
         cmocka_unit_test(names_in_many_cases),
         cmocka_unit_test(names_of_files),
         cmocka_unit_test(a_log_at_the_end_of_all_files),

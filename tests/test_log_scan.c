@@ -794,6 +794,35 @@ static void a_wrapped_entry_may_end_in_a_hole(void **state)
     free(bytes);
 }
 
+/* Behind the rest of a wrapped entry nothing is looked at for its sake: what cannot be read there does not harm it. */
+static void a_bad_sector_behind_a_wrapped_entry_is_no_matter(void **state)
+{
+    (void)state;
+    const uint64_t len = 64 * SECTOR, off = 0x7000;
+    struct entry e = {.pages = 2, .sequence_number = 4, .tail_sector = 62};
+    uint8_t *bytes = entry_bytes(&e), *other = calloc(1, 8 * SECTOR);
+    assert_non_null(other);
+    memset(other, 'x', 8 * SECTOR);
+    struct mem_extent extents[] = {
+        {.off = off + len - 2 * SECTOR, .ptr = bytes, .len = 2 * SECTOR},
+        {.off = off, .ptr = bytes + 2 * SECTOR, .len = SECTOR},
+        {.off = off + SECTOR, .ptr = other, .len = 8 * SECTOR},
+    };
+    struct source *mem = extents_open(extents, 3, off + len);
+    struct ring r = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+    struct faulty f;
+    struct source *s = faulty_over(&f, mem);
+    f.bad_off = off + SECTOR;
+    f.bad_len = 1;
+    assert_int_equal(log_scan_run(r.arena, s, off, len, &live_guid, &r.scan), STATUS_OK);
+    assert_int_equal(entry_at(&r, 62)->defect, LOG_DEFECT_NONE);
+    assert_true(r.scan.io_error);
+    arena_destroy(r.arena);
+    source_close(mem);
+    free(other);
+    free(bytes);
+}
+
 /* An entry that is too long, all but its first sector a hole: the checksum is still told right from wrong. */
 static void the_checksum_of_a_hole_is_computed(void **state)
 {
@@ -1298,6 +1327,7 @@ int main(void)
         cmocka_unit_test(holes_cost_nothing),
         cmocka_unit_test(a_sparse_ring_costs_its_entries),
         cmocka_unit_test(a_wrapped_entry_may_end_in_a_hole),
+        cmocka_unit_test(a_bad_sector_behind_a_wrapped_entry_is_no_matter),
         cmocka_unit_test(the_checksum_of_a_hole_is_computed),
         cmocka_unit_test(zeros_and_holes_give_the_same_checksum),
         cmocka_unit_test(hostile_rings_are_read_about_once),

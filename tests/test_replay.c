@@ -410,7 +410,7 @@ static void absurd_sizes_are_refused(void **state)
             if (i == 0) /* only the head's value makes the file grow */
                 assert_int_equal(u.replay.new_size, head ? values[i] : img->size);
             else
-                assert_int_equal(u.replay.faults[0].off, values[i]);
+                assert_true(u.replay.faults[0].off == values[i] && u.replay.faults[0].len == 0);
             done(&u);
             img_free(img);
         }

@@ -13,8 +13,12 @@
 
 #include "base/limits.h"
 #include "build.h"
+#include "repair/plan.h"
 #include "report/carve.h"
+#include "report/dump.h"
+#include "report/log_report.h"
 #include "report/metadump.h"
+#include "report/plan.h"
 #include "report/summary.h"
 
 #include <cmocka.h> /* behind the others: its macro fail() would eat the function of check/rule.h */
@@ -32,6 +36,159 @@ static void say_end(struct said *s)
 {
     assert_int_equal(report_end(&s->r), STATUS_OK);
     said_close(s);
+}
+
+/* ---- plans ---- */
+
+static void say_plan(struct said *s, const struct plan_report *p, bool verbose, bool quiet)
+{
+    say_begin(s, REPORT_TEXT, verbose);
+    s->r.quiet = quiet;
+    assert_int_equal(report_plan(&s->r, p), STATUS_OK);
+    say_end(s);
+}
+
+/* Ten entries with one fault: eight are told in full, or all of them. */
+static void steps_of_one_kind(void **state)
+{
+    struct img *img = img_create(&(struct img_params){.virtual_size = 40 * MIB, .states = "66666666666666666666"});
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct plan_report p = {.path = "x.vhdx"};
+    const struct plan_bytes *bytes;
+    struct plan plan;
+    struct said s;
+
+    (void)state;
+    assert_non_null(a);
+    for (uint64_t block = 0; block < 20; block += 2)
+        img_bat_set(img, block, img_bat_get(img, block) | 8);
+    struct source *src = img_source(img);
+    assert_int_equal(plan_make(a, src, "x.vhdx", &(struct plan_options){.max_memory = LIMIT_MEMORY_DEFAULT}, &plan),
+                     STATUS_OK);
+    assert_true(plan.step_count >= 10);
+    p.plan = &plan;
+    say_plan(&s, &p, false, false);
+    assert_says(&s, "... and 2 more like these (-v lists them)");
+    free(s.text);
+    say_plan(&s, &p, true, false);
+    assert_silent(&s, "more like these");
+    free(s.text);
+    say_plan(&s, &p, false, true);
+    assert_silent(&s, "where");
+    free(s.text);
+    p.applied = true; /* and nobody said where the old bytes are */
+    say_plan(&s, &p, false, false);
+    assert_silent(&s, "to take it back");
+    assert_silent(&s, "written to");
+    free(s.text);
+    p.journal = "x.vhdx.journal";
+    say_plan(&s, &p, false, false);
+    assert_says(&s, "to take it back: vhdxray undo x.vhdx  (keeps the old bytes in x.vhdx.journal)");
+    free(s.text);
+    arena_fail_at(a, 1, false);
+    assert_int_not_equal(report_plan_look(&plan, a, &bytes), STATUS_OK);
+    plan_close(&plan);
+    source_close(src);
+    arena_destroy(a);
+    img_free(img);
+}
+
+/* ---- images ---- */
+
+static void say_image(const struct img *img, struct said *s, enum status (*say)(struct report *r, struct image *image))
+{
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct source *src = img_source(img);
+    struct image *image;
+
+    assert_non_null(a);
+    assert_int_equal(image_open(a, src, "x.vhdx", NULL, NULL, &image), STATUS_OK);
+    (void)view_survey(image->main);
+    say_begin(s, REPORT_TEXT, true);
+    assert_int_equal(say(&s->r, image), STATUS_OK);
+    say_end(s);
+    image_close(image);
+    source_close(src);
+    arena_destroy(a);
+}
+
+static enum status say_dump(struct report *r, struct image *image)
+{
+    const char *missing = NULL;
+    return report_dump(r, image, &(struct dump_options){.parts = DUMP_ALL}, &missing);
+}
+
+static enum status say_log(struct report *r, struct image *image)
+{
+    return report_log(r, image, true);
+}
+
+static void a_table_that_the_file_cuts(void **state)
+{
+    struct img *img = img_create(&(struct img_params){.layout = IMG_QEMU}); /* its metadata is behind the BAT */
+    struct said s;
+
+    (void)state;
+    say_image(img, &s, say_dump);
+    assert_silent(&s, "cut by the end of the file");
+    free(s.text);
+    img_resize(img, img->metadata_off + 4096);
+    say_image(img, &s, say_dump);
+    assert_says(&s, "cut by the end of the file");
+    free(s.text);
+    img_free(img);
+}
+
+static void bytes_behind_the_regions(void **state)
+{
+    struct img *img = img_create(NULL);
+    struct said s;
+
+    (void)state;
+    say_image(img, &s, say_dump);
+    assert_silent(&s, "not zero behind the entries");
+    free(s.text);
+    img_region_table(img, 1)[16 + 5 * 32] = 1;
+    img_sign_region_table(img, 1);
+    say_image(img, &s, say_dump);
+    assert_says(&s, "not zero behind the entries");
+    free(s.text);
+    img_free(img);
+}
+
+static void a_replay_that_places_a_bitmap(void **state)
+{
+    struct img *img = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .states = "7"});
+    const uint64_t index = img_bitmap_index(img, 0), entry = img_bat_get(img, index);
+    char words[64];
+    struct said s;
+
+    (void)state;
+    img_bat_set(img, index, 0);
+    img_make_dirty_bat(img, index, entry);
+    say_image(img, &s, say_log);
+    (void)snprintf(words, sizeof(words), "(present at 0x%llx)", (unsigned long long)(entry & ~(uint64_t)0xfffff));
+    assert_says(&s, words);
+    assert_says(&s, "(not_present)");
+    free(s.text);
+    img_free(img);
+
+    img = img_create(&(struct img_params){.type = IMG_DIFFERENCING, .states = "7"});
+    img_make_dirty_bat(img, index, entry - BITMAP_PRESENT + 4);
+    say_image(img, &s, say_log);
+    (void)snprintf(words, sizeof(words), "(invalid at 0x%llx)", (unsigned long long)(entry & ~(uint64_t)0xfffff));
+    assert_says(&s, words);
+    free(s.text);
+    img_free(img);
+}
+
+static void runs_of_a_log_that_was_not_read(void **state)
+{
+    const struct log_run run = {.valid = true};
+
+    (void)state;
+    assert_int_equal(log_run_state(&(struct log_scan){.has_active = false}, &run), RUN_OLDER);
+    assert_int_equal(log_run_state(&(struct log_scan){.has_active = true}, &run), RUN_ACTIVE);
 }
 
 /* ---- carving ---- */
@@ -274,6 +431,11 @@ static void files_counted_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_of_one_kind),
+        cmocka_unit_test(a_table_that_the_file_cuts),
+        cmocka_unit_test(bytes_behind_the_regions),
+        cmocka_unit_test(a_replay_that_places_a_bitmap),
+        cmocka_unit_test(runs_of_a_log_that_was_not_read),
         cmocka_unit_test(image_inside_a_block),
         cmocka_unit_test(more_than_is_listed),
         cmocka_unit_test(copies_that_show_something_else),

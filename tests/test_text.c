@@ -66,6 +66,23 @@ static void exact_fit_and_one_more(void **state)
     }
 }
 
+/* What is there stays when room is made, and be it one character. */
+static void growth_keeps_what_is_there(void **state)
+{
+    (void)state;
+    char many[1001];
+    memset(many, 'y', 1000);
+    many[1000] = '\0';
+    for (size_t first = 0; first < 3; first++) {
+        struct text t = text_in(arena);
+        text_add_bytes(&t, "xz", first);
+        text_add(&t, many);
+        assert_int_equal(t.len, first + 1000);
+        assert_memory_equal(text_str(&t), "xz", first);
+        assert_string_equal(text_str(&t) + first, many);
+    }
+}
+
 static void frozen_when_memory_ends(void **state)
 {
     (void)state;
@@ -212,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(builds_strings_of_any_length, setup, teardown),
         cmocka_unit_test_setup_teardown(exact_fit_and_one_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(growth_keeps_what_is_there, setup, teardown),
         cmocka_unit_test(frozen_when_memory_ends),
         cmocka_unit_test_setup_teardown(printable_escapes_what_acts, setup, teardown),
         cmocka_unit_test_setup_teardown(sizes_for_people, setup, teardown),

@@ -85,9 +85,9 @@ static void known_numbers(void **state)
 
 static void other_words_are_none(void **state)
 {
-    static const char *const words[] = {"",      "0",       "0x",         "-",          "/",  "0x0",         "x1392",
-                                        "0x57g", "4711",    "0xC03A00FF", "4294968688", "-5", "0x180070570", "13 92",
-                                        "9a5",   "12345678"};
+    static const char *const words[] = {"",      "0",        "0x",         "-",          "/",  "0x0",         "x1392",
+                                        "0x57g", "4711",     "0xC03A00FF", "4294968688", "-5", "0x180070570", "13 92",
+                                        "9a5",   "12345678", "notahexa"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -97,6 +97,9 @@ static void other_words_are_none(void **state)
     assert_false(windows_code_like("VHDX-BAT-016"));
     assert_false(windows_code_like("bat-016"));
     assert_true(windows_code_like("0x12345678"));
+    assert_true(windows_code_like("ERROR_OF_TOMORROW"));
+    assert_true(windows_code_like("STATUS_OF_TOMORROW"));
+    assert_true(windows_code_like("file_corrupt"));
 }
 
 int main(void)

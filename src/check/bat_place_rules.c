@@ -45,7 +45,7 @@ static void block_over_log(struct probe *p, const struct subject *s)
     finding_expected(p, f, "a place of its own");
     finding_actual(p, f, "0x%" PRIx64, n->off);
     finding_guest_of(f, n);
-    finding_related(p, f, STRUCTURE_LOG, -1, s->view->log_off);
+    finding_related(p, f, STRUCTURE_LOG, NO_INDEX, s->view->log_off);
     /* Where a log is there is a header. Of a sector bitmap that lies there, nobody knows what the log left. */
     if (guid_is_nil(&image_header(s->image)->log_guid) && !n->slot.is_bitmap) {
         finding_repair(f, REPAIR_CONSENT);

@@ -41,7 +41,7 @@ static void region_too_small(struct probe *p, const struct subject *s)
     /* What a differencing BAT has behind the last block describes nothing, unless that chunk has a bitmap. */
     bool spare = g->differencing && slots > bat_index_of_block(g, g->payload_blocks - 1);
     struct finding *f = fail_as(p, spare ? SEVERITY_WARNING : SEVERITY_ERROR,
-                                at_place(STRUCTURE_BAT, -1, v->bat_region.off, v->bat_region.len),
+                                at_place(STRUCTURE_BAT, NO_INDEX, v->bat_region.off, v->bat_region.len),
                                 "the BAT region at 0x%" PRIx64 " has room for %" PRIu64
                                 " entries, but a disk of this type, size and block size needs %" PRIu64,
                                 v->bat_region.off, slots, g->entries);

@@ -86,7 +86,7 @@ static void fixed_area_unreferenced(struct probe *p, const struct subject *s)
              ", room for the whole disk, is referred to by nothing",
              v->survey->states[PAYLOAD_ZERO], v->geometry.payload_blocks, area.off, area.off + area.len);
     finding_quirk(f, "qemu");
-    finding_related(p, f, STRUCTURE_FILE, -1, area.off);
+    finding_related(p, f, STRUCTURE_FILE, NO_INDEX, area.off);
 }
 
 /* ---- marks of faulty writers, 025, 026 ---- */
@@ -159,7 +159,7 @@ static void histogram(struct probe *p, const struct subject *s)
 {
     const struct view *v = s->view;
     const struct bat_survey *b = v->survey;
-    struct text t = text_in(probe_arena(p));
+    struct text t = words_of(p);
     uint64_t blocks = v->geometry.payload_blocks, counted = 0;
     for (unsigned state = 0; state < 8; state++) {
         counted += b->states[state];
@@ -183,7 +183,7 @@ static void region_too_large(struct probe *p, const struct subject *s)
     const uint64_t needed = v->geometry.entries * BAT_ENTRY_LEN;
     if (v->bat.region_len <= needed || v->bat.region_len - needed <= MIB)
         return;
-    struct finding *f = fail(p, at_place(STRUCTURE_BAT, -1, v->bat.off, v->bat.region_len),
+    struct finding *f = fail(p, at_place(STRUCTURE_BAT, NO_INDEX, v->bat.off, v->bat.region_len),
                              "the BAT region has %" PRIu64 " bytes, the disk's entries need %" PRIu64
                              ": the disk was larger once, or may grow",
                              v->bat.region_len, needed);
@@ -273,7 +273,7 @@ static void blocks_in_holes(struct probe *p, const struct subject *s)
     if (h.longest < v->geometry.block_size)
         return;
     struct finding *f =
-        fail(p, at_place(STRUCTURE_PAYLOAD, -1, h.longest_off, h.longest),
+        fail(p, at_place(STRUCTURE_PAYLOAD, NO_INDEX, h.longest_off, h.longest),
              "%s of payload blocks at 0x%" PRIx64
              " are a hole of the host file: they read as zeros; the host file has %s on disk, its blocks %s",
              text_size(probe_arena(p), h.longest), h.longest_off, text_size(probe_arena(p), host->info.allocated_bytes),
@@ -327,7 +327,7 @@ static void views_differ(struct probe *p, const struct subject *s)
     probe_status(p, bat_compare(img->stored, img->main, change_note, &l));
     if (l.count == 0)
         return;
-    struct text t = text_in(probe_arena(p));
+    struct text t = words_of(p);
     uint64_t listed = u64_min(l.count, sizeof(l.listed) / sizeof(l.listed[0]));
     for (uint64_t i = 0; i < listed; i++)
         text_addf(&t, "%sentry %" PRIu64 " 0x%" PRIx64 " -> 0x%" PRIx64, i > 0 ? ", " : "", l.listed[i].index,

@@ -20,8 +20,8 @@ enum { LISTED_CANDIDATES = 8 };
 static struct place at_locator(const struct view *v)
 {
     if (v->locator.absence != ABSENT_NOT)
-        return at_place(STRUCTURE_CHAIN, -1, v->metadata_region.off, METADATA_TABLE_LEN);
-    return at_place(STRUCTURE_CHAIN, -1, v->locator.off, v->locator.decoded.raw.len);
+        return at_place(STRUCTURE_CHAIN, NO_INDEX, v->metadata_region.off, METADATA_TABLE_LEN);
+    return at_place(STRUCTURE_CHAIN, NO_INDEX, v->locator.off, v->locator.decoded.raw.len);
 }
 
 /* An item of the child that the parent's is compared with. */
@@ -96,7 +96,7 @@ static void not_found(struct probe *p, const struct subject *s)
     }
     if (link->state != PARENT_NOT_FOUND)
         return;
-    struct text t = text_in(probe_arena(p));
+    struct text t = words_of(p);
     add_candidates(p, &t, link);
     struct finding *f =
         fail(p, at_locator(s->view), "the parent%s%s was not found in the directories given%s%s%s%s", of ? " of " : "",
@@ -173,8 +173,7 @@ static void linkage_mismatch(struct probe *p, const struct subject *s)
              printable_path(p, link->path), guid_text(&h->data_write_guid, have), guid_text(&l->linkage, want));
     finding_expected(p, f, "%s", want);
     finding_actual(p, f, "%s", have);
-    if (l->parent_linkage)
-        finding_related(p, f, STRUCTURE_PARENT_LOCATOR, -1, l->off + l->parent_linkage->pair.value_off);
+    finding_related(p, f, STRUCTURE_PARENT_LOCATOR, NO_INDEX, l->off + l->parent_linkage->pair.value_off);
 }
 
 static void merge_interrupted(struct probe *p, const struct subject *s)

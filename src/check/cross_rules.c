@@ -5,7 +5,6 @@
  * single structures, and some only sum those up.
  */
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/checked.h"
 #include "base/limits.h"
@@ -149,16 +148,16 @@ static void space_leaked(struct probe *p, const struct subject *s)
     layout_map_free_ranges(v->layout, u64_min(v->src->size, l.end), note_leak, &l);
     if (l.count == 0)
         return;
-    struct text t = text_in(probe_arena(p));
+    struct text t = words_of(p);
     for (uint64_t i = 0; i < l.count && i < LISTED_RANGES; i++)
         text_addf(&t, "%s0x%" PRIx64 "-0x%" PRIx64, i > 0 ? ", " : "", l.listed[i].off,
                   l.listed[i].off + l.listed[i].len);
     struct finding *f =
-        fail(p, at_place(STRUCTURE_FILE, -1, l.listed[0].off, l.listed[0].len),
+        fail(p, at_place(STRUCTURE_FILE, NO_INDEX, l.listed[0].off, l.listed[0].len),
              "%s between the blocks, in %" PRIu64 " %s, is used by nothing: %s%s", text_size(probe_arena(p), l.bytes),
              l.count, l.count == 1 ? "range" : "ranges", text_str(&t), l.count > LISTED_RANGES ? " ..." : "");
     for (uint64_t i = 1; i < l.count && i < LISTED_RANGES; i++)
-        finding_related(p, f, STRUCTURE_FILE, -1, l.listed[i].off);
+        finding_related(p, f, STRUCTURE_FILE, NO_INDEX, l.listed[i].off);
     finding_actual(p, f, "%" PRIu64 " bytes", l.bytes);
 }
 
@@ -166,7 +165,7 @@ static void space_leaked(struct probe *p, const struct subject *s)
 
 static const char *traits_against(struct probe *p, const struct producer *who)
 {
-    struct text t = text_in(probe_arena(p));
+    struct text t = words_of(p);
     for (unsigned i = 0; i < who->against_count; i++)
         text_addf(&t, "%s%s", i > 0 ? ", " : "", who->against[i]);
     return text_str(&t);
@@ -177,15 +176,13 @@ static void fingerprint(struct probe *p, const struct subject *s)
     struct producer who = image_producer(s->image);
     if (!who.name)
         return;
-    struct text t = text_in(probe_arena(p));
+    struct text t = words_of(p);
     for (unsigned i = 0; i < who.because_count; i++)
         text_addf(&t, "%s%s", i > 0 ? ", " : "", who.because[i]);
-    struct place whole = at_place(STRUCTURE_FILE, -1, 0, s->image->file_size);
+    struct place whole = at_place(STRUCTURE_FILE, NO_INDEX, 0, s->image->file_size);
     if (who.contradicted) {
         struct finding *f =
-            fail(p, whole, "%s %s, but %s %s against it",
-                 strcmp(who.because[0], "creator") == 0 ? "the creator names" : "the file looks made by", who.name,
-                 traits_against(p, &who), who.against_count == 1 ? "speaks" : "speak");
+            fail(p, whole, "the creator names %s, but %s speak against it", who.name, traits_against(p, &who));
         finding_actual(p, f, "%s", who.name);
         return;
     }
@@ -232,7 +229,7 @@ static void parent_bit_lost(struct probe *p, const struct subject *s)
     finding_expected(p, f, "HasParent set");
     finding_actual(p, f, "HasParent clear");
     if (v->metadata.items[KNOWN_ITEM_PARENT_LOCATOR].found)
-        finding_related(p, f, STRUCTURE_PARENT_LOCATOR, -1, v->locator.off);
+        finding_related(p, f, STRUCTURE_PARENT_LOCATOR, NO_INDEX, v->locator.off);
 }
 
 static const struct rule rules[] = {

@@ -16,7 +16,7 @@ enum { EVERY_PEER = PEER_QEMU | PEER_HYPERV | PEER_VIRTUALBOX | PEER_7ZIP | PEER
 
 static struct place at_file_id(uint64_t off, uint64_t len)
 {
-    return at_place(STRUCTURE_FILE_ID, -1, FILE_ID_OFF + off, len);
+    return at_place(STRUCTURE_FILE_ID, NO_INDEX, FILE_ID_OFF + off, len);
 }
 
 static bool is_vhdx(const struct subject *s)
@@ -36,7 +36,7 @@ static bool creator_text(struct probe *p, const struct subject *s, struct utf16_
 
 static const char *hex_bytes(struct probe *p, const uint8_t *bytes, size_t len)
 {
-    struct text t = text_in(probe_arena(p));
+    struct text t = words_of(p);
     for (size_t i = 0; i < len; i++)
         text_addf(&t, "%s%02x", i ? " " : "", bytes[i]);
     return text_str(&t);
@@ -210,14 +210,13 @@ static void creator_fits_traits(struct probe *p, const struct subject *s)
     struct producer made = image_producer(s->image);
     if (!made.contradicted)
         return;
-    struct text traits = text_in(probe_arena(p));
+    struct text traits = words_of(p);
     for (unsigned i = 0; i < made.against_count; i++)
         text_addf(&traits, "%s%s", i ? ", " : "", made.against[i]);
-    const char *creator = s->image->creator ? s->image->creator : "";
-    const char *text = shown(p, creator, strlen(creator), SHOWN_PATH);
+    const char *text = shown(p, s->image->creator, strlen(s->image->creator), SHOWN_PATH);
     struct finding *f = fail(p, at_file_id(FILE_ID_CREATOR_OFF, FILE_ID_CREATOR_LEN),
                              "the creator says \"%s\", but other traits speak against it: %s", text, text_str(&traits));
-    finding_expected(p, f, "the traits of %s", made.name ? made.name : "that program");
+    finding_expected(p, f, "the traits of %s", made.name);
     finding_actual(p, f, "%s", text_str(&traits));
 }
 

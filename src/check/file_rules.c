@@ -18,7 +18,7 @@ enum { EVERY_PEER = PEER_QEMU | PEER_HYPERV | PEER_VIRTUALBOX | PEER_7ZIP | PEER
 
 static struct place at_file(uint64_t off, uint64_t len)
 {
-    return at_place(STRUCTURE_FILE, -1, off, len);
+    return at_place(STRUCTURE_FILE, NO_INDEX, off, len);
 }
 
 /* ---- VHDX-FILE-001 ---- */
@@ -89,13 +89,13 @@ static void structures_readable(struct probe *p, const struct subject *s)
     const struct image *img = s->image;
     int error = img->file->error_errno;
     if (img->file_id_absence == ABSENT_IO)
-        report_unreadable(p, at_place(STRUCTURE_FILE_ID, -1, FILE_ID_OFF, FILE_ID_LEN), "the file type identifier",
-                          error);
+        report_unreadable(p, at_place(STRUCTURE_FILE_ID, NO_INDEX, FILE_ID_OFF, FILE_ID_LEN),
+                          "the file type identifier", error);
     for (int i = 0; i < 2; i++)
         if (img->headers[i].io_error)
             report_unreadable(p, at_place(STRUCTURE_HEADER, i + 1, HEADER_OFF[i], HEADER_LEN), names[i], error);
     if (img->log.io_error)
-        report_unreadable(p, at_place(STRUCTURE_LOG, -1, img->log.off, img->log.len), "the log", error);
+        report_unreadable(p, at_place(STRUCTURE_LOG, NO_INDEX, img->log.off, img->log.len), "the log", error);
     report_view(p, img->main);
     if (img->stored != img->main && !img->main->io_error)
         report_view(p, img->stored);
@@ -197,12 +197,11 @@ static void ends_with_last_structure(struct probe *p, const struct subject *s)
 
 static void size_in_host_range(struct probe *p, const struct subject *s)
 {
-    uint64_t stored = s->image->file_size, size = u64_max(stored, s->image->main->src->size);
+    uint64_t size = s->image->file_size; /* a replay ends at LIMIT_REPLAYED_SIZE, far below */
     if (size <= HOST_OFFSET_MAX)
         return;
     struct finding *f =
-        fail(p, at_file(0, 0), "the file is 0x%" PRIx64 " bytes long%s, past the signed 63-bit range of a host", size,
-             stored == size ? "" : " once the log is replayed");
+        fail(p, at_file(0, 0), "the file is 0x%" PRIx64 " bytes long, past the signed 63-bit range of a host", size);
     finding_expected(p, f, "at most 0x%" PRIx64, HOST_OFFSET_MAX);
     finding_actual(p, f, "0x%" PRIx64, size);
 }

@@ -33,7 +33,8 @@ const char *repair_class_name(enum repair_class r); /* "none", "automatic", "con
 enum peer { PEER_QEMU = 1, PEER_HYPERV = 2, PEER_VIRTUALBOX = 4, PEER_7ZIP = 8, PEER_LIBVHDI = 16, PEER_COUNT = 5 };
 const char *peer_name(unsigned bit_index); /* JSON key: "qemu", "hyperv", "virtualbox", "7zip", "libvhdi" */
 
-/* Where: a structure, its index (header slot 1/2, table copy 1/2, entry number, BAT index; -1 for none), file bytes. */
+/* Where: a structure, its index (header slot 1/2, table copy 1/2, entry number, BAT index; or none), file bytes. */
+enum { NO_INDEX = -1 };
 struct place {
     enum structure structure;
     int64_t index;

@@ -71,7 +71,7 @@ static void guid_families(struct probe *p, const struct subject *s)
 {
     struct named_guid g[NAMED_GUIDS];
     unsigned n = drawn_guids(s->image, g), known = 0;
-    struct text t = text_in(probe_arena(p));
+    struct text t = words_of(p);
     for (unsigned i = 0; i < n; i++) {
         enum guid_form form = guid_form(g[i].guid);
         if (form == GUID_FORM_UNKNOWN)
@@ -80,8 +80,8 @@ static void guid_families(struct probe *p, const struct subject *s)
                   form == GUID_FORM_MICROSOFT ? "Microsoft" : "RFC 4122 (QEMU)");
     }
     if (known > 0)
-        fail(p, at_place(STRUCTURE_HEADER, -1, HEADER_OFF[0], HEADER_LEN), "byte order of the GUIDs, by writer: %s",
-             text_str(&t));
+        fail(p, at_place(STRUCTURE_HEADER, NO_INDEX, HEADER_OFF[0], HEADER_LEN),
+             "byte order of the GUIDs, by writer: %s", text_str(&t));
 }
 
 /* Days since 1970-01-01 to a civil date; the calendar repeats every 400 years of 146097 days, counted from 0000-03-01.
@@ -217,8 +217,8 @@ static void paths_disclose(struct probe *p, const struct subject *s)
     disclose(p, &t, l->volume_path);
     disclose(p, &t, l->absolute_win32_path);
     if (t.len > 0)
-        fail(p, at_place(STRUCTURE_PARENT_LOCATOR, -1, l->off, l->decoded.raw.len), "paths of the parent disclose: %s",
-             text_str(&t));
+        fail(p, at_place(STRUCTURE_PARENT_LOCATOR, NO_INDEX, l->off, l->decoded.raw.len),
+             "paths of the parent disclose: %s", text_str(&t));
 }
 
 /* ---- how the disk was used, 016 - 018 ---- */
@@ -229,7 +229,7 @@ static void allocation_order(struct probe *p, const struct subject *s)
     const struct bat_survey *b = v->survey;
     if (b->out_of_order == 0)
         return;
-    fail(p, at_place(STRUCTURE_BAT, -1, v->bat.off, v->bat.walk_entries * BAT_ENTRY_LEN),
+    fail(p, at_place(STRUCTURE_BAT, NO_INDEX, v->bat.off, v->bat.walk_entries * BAT_ENTRY_LEN),
          "%" PRIu64 " of %" PRIu64
          " allocated block%s %s before the block in front of %s: the order in the file may be the order "
          "in which the guest first wrote",
@@ -285,7 +285,7 @@ static void trim_runs(struct probe *p, const struct subject *s)
         return;
     uint64_t off = r.first * v->geometry.block_size;
     uint64_t len = u64_min((r.last + 1) * v->geometry.block_size, v->geometry.virtual_size) - off;
-    struct finding *f = fail(p, at_place(STRUCTURE_BAT, -1, v->bat.off, v->bat.walk_entries * BAT_ENTRY_LEN),
+    struct finding *f = fail(p, at_place(STRUCTURE_BAT, NO_INDEX, v->bat.off, v->bat.walk_entries * BAT_ENTRY_LEN),
                              "blocks UNMAPPED or ZERO: %" PRIu64 ", in %" PRIu64
                              " %s, the first one %s: given back by the guest (TRIM) or zeroed",
                              blocks, r.count, r.count == 1 ? "run" : "runs", phrase_guest(probe_arena(p), off, len));
@@ -314,15 +314,14 @@ static bool note_change(void *ctx, struct bat_change x)
     struct bat_slot slot = bat_slot_of_index(c->g, x.index);
     if (slot.is_bitmap || slot.block >= c->g->payload_blocks || visible_as(c, x.stored) == visible_as(c, x.replayed))
         return true;
-    if (c->blocks == 0 || slot.block != c->next)
+    if (c->blocks++ == 0 || slot.block != c->next) {
+        if (c->ranges < LISTED_RANGES)
+            c->first[c->ranges] = slot.block;
         c->ranges++;
-    if (c->ranges <= LISTED_RANGES) {
-        if (c->blocks == 0 || slot.block != c->next)
-            c->first[c->ranges - 1] = slot.block;
-        c->last[c->ranges - 1] = slot.block;
     }
+    if (c->ranges <= LISTED_RANGES)
+        c->last[c->ranges - 1] = slot.block;
     c->next = slot.block + 1;
-    c->blocks++;
     return true;
 }
 
@@ -331,8 +330,7 @@ static void guest_visible_changes(struct probe *p, const struct subject *s)
     struct image *img = s->image;
     const struct geometry *g = &img->main->geometry;
     struct guest_changes c = {.g = g, .differencing = g->differencing};
-    if (img->stored == img->main || !img->stored->survey || !img->main->survey ||
-        img->stored->geometry.block_size != g->block_size || img->stored->geometry.chunk_ratio != g->chunk_ratio)
+    if (img->stored == img->main || img->stored->geometry.block_size != g->block_size)
         return;
     probe_status(p, bat_compare(img->stored, img->main, note_change, &c));
     if (c.blocks == 0)
@@ -390,7 +388,7 @@ static void edited_by_hand(struct probe *p, const struct subject *s)
             text_addf(&t, "%s%s", t.len > 0 ? ", " : "", contradictions[i]);
     if (t.len > 0)
         fail(
-            p, at_place(STRUCTURE_FILE, -1, 0, img->file_size),
+            p, at_place(STRUCTURE_FILE, NO_INDEX, 0, img->file_size),
             "all checksums are right and the log is empty, but structures without a checksum contradict themselves: %s",
             text_str(&t));
 }

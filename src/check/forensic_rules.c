@@ -200,7 +200,7 @@ static void older_pages(struct probe *p, const struct subject *s)
              q.different, q.compared, q.compared == LIMIT_STALE_PAGES ? " (limit)" : "", plural(q.compared),
              q.different == 1 ? "differs" : "differ", q.first_off);
     for (uint64_t i = 0; i < q.different && i < LISTED_PLACES; i++)
-        finding_related(p, f, STRUCTURE_FILE, -1, q.listed[i]);
+        finding_related(p, f, STRUCTURE_FILE, NO_INDEX, q.listed[i]);
     finding_actual(p, f, "%" PRIu64 " page%s", q.different, plural(q.different));
 }
 

@@ -23,7 +23,7 @@ static void unreferenced_data(struct probe *p, const struct subject *s)
     if (n->kind != DEEP_FREE_DATA)
         return;
     struct finding *f =
-        fail(p, at_place(STRUCTURE_FILE, -1, n->off, n->len),
+        fail(p, at_place(STRUCTURE_FILE, NO_INDEX, n->off, n->len),
              "0x%" PRIx64 "-0x%" PRIx64 " (%s) belongs to nothing and holds data, the first of it at 0x%" PRIx64,
              n->off, n->off + n->len, text_size(probe_arena(p), n->len), n->first_off);
     finding_expected(p, f, "zeros");
@@ -36,7 +36,7 @@ static void unreferenced_signature(struct probe *p, const struct subject *s)
     if (n->kind != DEEP_FREE_CONTENT)
         return;
     struct finding *f =
-        fail(p, at_place(STRUCTURE_FILE, -1, n->off, n->len),
+        fail(p, at_place(STRUCTURE_FILE, NO_INDEX, n->off, n->len),
              "what begins at 0x%" PRIx64 " belongs to nothing and looks like %s (signature at 0x%" PRIx64 ")", n->off,
              n->content.name, n->off + n->content.magic_off);
     finding_actual(p, f, "%s", n->content.key);
@@ -70,7 +70,7 @@ static void trailing_bytes(struct probe *p, const struct subject *s)
     probe_status(p, view_residue(v, end, len, &r));
     if (r.bytes == 0)
         return;
-    struct finding *f = fail(p, at_place(STRUCTURE_FILE, -1, end, trail),
+    struct finding *f = fail(p, at_place(STRUCTURE_FILE, NO_INDEX, end, trail),
                              "%" PRIu64 " byte%s behind the last structure, from 0x%" PRIx64 "; %" PRIu64
                              " of %s%" PRIu64 " looked at %s not zero, the first one at 0x%" PRIx64,
                              trail, trail == 1 ? " lies" : "s lie", end, r.bytes, len < trail ? "the first " : "", len,
@@ -127,7 +127,7 @@ static void soft_anchors(struct probe *p, const struct subject *s)
     probe_status(p, find_anchors(v, &a));
     if (a.count == 0)
         return;
-    struct text t = text_in(probe_arena(p));
+    struct text t = words_of(p);
     for (uint64_t i = 0; i < a.count; i++)
         text_addf(&t, "%s%s at 0x%" PRIx64, i > 0 ? ", " : "", phrase_block(probe_arena(p), g, a.block[i]), a.off[i]);
     uint64_t index = bat_index_of_block(g, a.block[0]);
@@ -198,7 +198,7 @@ static void former_grid(struct probe *p, const struct subject *s)
     layout_map_free_ranges(v->layout, u64_min(v->src->size, g.end), count_cells, &g);
     if (g.cells == 0)
         return;
-    struct finding *f = fail(p, at_place(STRUCTURE_FILE, -1, g.first_off, g.block_size),
+    struct finding *f = fail(p, at_place(STRUCTURE_FILE, NO_INDEX, g.first_off, g.block_size),
                              "%" PRIu64 " unused %s on the grid of the disk's blocks (offset 0x%" PRIx64
                              " modulo the block size), the first one at 0x%" PRIx64 ": blocks may have been there",
                              g.cells, g.cells == 1 ? "place lies" : "places lie", g.phase, g.first_off);
@@ -260,7 +260,7 @@ static void describe_area(struct probe *p, struct view *v, struct text *t, const
 static void reserved_not_zero(struct probe *p, const struct subject *s)
 {
     struct view *v = s->image->stored;
-    struct text t = text_in(probe_arena(p));
+    struct text t = words_of(p);
     struct residue first = {.bytes = 0};
     uint64_t all = 0;
     for (size_t i = 0; i < sizeof(reserved_areas) / sizeof(reserved_areas[0]); i++) {
@@ -273,11 +273,12 @@ static void reserved_not_zero(struct probe *p, const struct subject *s)
         if (all == 0)
             first = r;
         all += r.bytes;
-        describe_area(p, v, &t, a, &r);
+        if (!only_counts(p))
+            describe_area(p, v, &t, a, &r);
     }
     if (all == 0)
         return;
-    struct finding *f = fail(p, at_place(STRUCTURE_FILE, -1, first.first_off, 1),
+    struct finding *f = fail(p, at_place(STRUCTURE_FILE, NO_INDEX, first.first_off, 1),
                              "%" PRIu64 " byte%s of reserved areas %s not zero (%s)", all, plural(all),
                              all == 1 ? "is" : "are", text_str(&t));
     finding_expected(p, f, "zeros");

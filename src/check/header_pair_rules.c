@@ -219,7 +219,7 @@ static void section_end_is_zero(struct probe *p, const struct subject *s)
     if (r.bytes == 0)
         return;
     struct finding *f =
-        fail(p, at_place(STRUCTURE_FILE, -1, r.first_off, HEADER_SECTION_LEN - r.first_off),
+        fail(p, at_place(STRUCTURE_FILE, NO_INDEX, r.first_off, HEADER_SECTION_LEN - r.first_off),
              "%" PRIu64 " non-zero byte%s in the reserved end of the header section, the first at 0x%" PRIx64, r.bytes,
              plural(r.bytes), r.first_off);
     finding_expected(p, f, "zeros from 0x50000 to 0xfffff");

@@ -102,7 +102,7 @@ static void one_is_valid(struct probe *p, const struct subject *s)
     if (s->image->current >= 0 || (a->got < HEADER_LEN && b->got < HEADER_LEN))
         return; /* the file does not have them, or they cannot be read: VHDX-FILE-001, -002 */
     struct finding *f =
-        fail(p, at_place(STRUCTURE_HEADER, -1, HEADER_OFF[0], HEADER_LEN),
+        fail(p, at_place(STRUCTURE_HEADER, NO_INDEX, HEADER_OFF[0], HEADER_LEN),
              "no valid header: header 1 at 0x10000 %s, header 2 at 0x20000 %s", what_is_wrong(a), what_is_wrong(b));
     finding_expected(p, f, "signature \"head\" and CRC-32C right in at least one");
     finding_related(p, f, STRUCTURE_HEADER, 2, HEADER_OFF[1]);
@@ -156,7 +156,7 @@ static void field_differs(struct text *t, const char *name, bool differs)
 
 static const char *differing_fields(struct probe *p, const struct header *a, const struct header *b)
 {
-    struct text t = text_in(probe_arena(p));
+    struct text t = words_of(p);
     field_differs(&t, "FileWriteGuid", !guid_equal(&a->file_write_guid, &b->file_write_guid));
     field_differs(&t, "DataWriteGuid", !guid_equal(&a->data_write_guid, &b->data_write_guid));
     field_differs(&t, "LogGuid", !guid_equal(&a->log_guid, &b->log_guid));
@@ -169,7 +169,7 @@ static const char *differing_fields(struct probe *p, const struct header *a, con
 
 static struct place at_sequence_numbers(void)
 {
-    return at_place(STRUCTURE_HEADER, -1, HEADER_OFF[0] + FIELD_SEQUENCE, 8);
+    return at_place(STRUCTURE_HEADER, NO_INDEX, HEADER_OFF[0] + FIELD_SEQUENCE, 8);
 }
 
 static void choice_is_clear(struct probe *p, const struct subject *s)
@@ -208,7 +208,7 @@ static void reserved_bytes_agree(struct probe *p, const struct subject *s)
         if (a[i] != b[i] && count++ == 0)
             first = i;
     struct finding *f =
-        fail(p, at_place(STRUCTURE_HEADER, -1, HEADER_OFF[0] + first, HEADER_LEN - first),
+        fail(p, at_place(STRUCTURE_HEADER, NO_INDEX, HEADER_OFF[0] + first, HEADER_LEN - first),
              "both headers have SequenceNumber 0x%" PRIx64
              " and the same fields, but differ in %u reserved byte%s, the first at offset %u; header 1 is used",
              s->image->headers[0].h.sequence_number, count, plural(count), first);

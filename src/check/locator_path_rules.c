@@ -127,7 +127,7 @@ static const char *danger_of(const struct win_path *w)
 static void paths_stay_near(struct probe *p, const struct subject *s)
 {
     const struct locator_text *paths[PATHS], *first = NULL;
-    struct text away = text_in(probe_arena(p));
+    struct text away = words_of(p);
     bool network = false;
     paths_of(&s->view->locator, paths);
     for (size_t i = 0; i < PATHS; i++) {
@@ -190,7 +190,7 @@ static void keys_known(struct probe *p, const struct subject *s)
 {
     enum { LISTED = 8 };
     const struct locator *l = &s->view->locator;
-    struct text names = text_in(probe_arena(p));
+    struct text names = words_of(p);
     uint32_t count = 0, first = 0;
     for (uint32_t i = 0; i < l->pair_count; i++) {
         const struct locator_text *t = &l->pairs[i];
@@ -242,7 +242,7 @@ static void strings_fill_item(struct probe *p, const struct subject *s)
     uint32_t n = 0;
     if (locator_table_is_cut(l))
         return;
-    struct range *strings = arena_array(probe_arena(p), 2 * (uint64_t)l->pair_count + 1, sizeof(*strings));
+    struct range *strings = arena_array(probe_arena(p), 2 * (uint64_t)l->pair_count, sizeof(*strings));
     if (!strings) {
         probe_status(p, arena_status(probe_arena(p)));
         return;
@@ -295,7 +295,7 @@ static void guid_text_usual(struct probe *p, const struct subject *s)
                                            l->have_linkage2 ? l->parent_linkage2 : NULL};
     for (size_t i = 0; i < 2; i++) {
         const struct locator_text *t = texts[i];
-        if (!t || t->value_len == 0)
+        if (!t)
             continue;
         bool braces = t->value[0] == '{', upper = false;
         for (size_t j = 0; j < t->value_len; j++)

@@ -185,7 +185,7 @@ static void keys_are_unique(struct probe *p, const struct subject *s)
 {
     const struct view *v = s->view;
     const struct locator *l = &v->locator;
-    struct ranked *list = arena_array(probe_arena(p), (uint64_t)l->pair_count + 1, sizeof(*list));
+    struct ranked *list = arena_array(probe_arena(p), l->pair_count, sizeof(*list));
     uint32_t n = 0;
     if (locator_table_is_cut(l))
         return;

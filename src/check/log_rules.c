@@ -50,7 +50,7 @@ static void no_sequence(struct probe *p, const struct subject *s)
     const struct header *h = image_header(img);
     char guid[GUID_TEXT_SIZE];
     struct finding *f =
-        fail(p, at_place(STRUCTURE_LOG, -1, log->off, log->len),
+        fail(p, at_place(STRUCTURE_LOG, NO_INDEX, log->off, log->len),
              "the header names log %s, but the log at 0x%" PRIx64 " has no valid sequence of its entries: %s",
              guid_text(&h->log_guid, guid), log->off,
              log->run_count > 0     ? "the newest entry's Tail names no entry of its sequence"

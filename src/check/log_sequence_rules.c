@@ -56,7 +56,7 @@ static void several_sequences(struct probe *p, const struct subject *s)
     }
     if (valid < 2)
         return;
-    struct text t = text_in(probe_arena(p));
+    struct text t = words_of(p);
     uint64_t listed = 0;
     for (uint64_t i = 0; i < log->run_count && listed < LISTED_RUNS; i++) {
         const struct log_run *r = &log->runs[i];

@@ -103,7 +103,7 @@ static void region_rest_is_zero(struct probe *p, const struct subject *s)
 {
     struct view *v = s->view;
     uint32_t n = 0;
-    struct range *items = arena_array(probe_arena(p), (uint64_t)v->metadata.table.usable_count + 1, sizeof(*items));
+    struct range *items = arena_array(probe_arena(p), v->metadata.table.usable_count, sizeof(*items));
     if (!items) {
         probe_status(p, arena_status(probe_arena(p)));
         return;
@@ -133,7 +133,7 @@ static void region_rest_is_zero(struct probe *p, const struct subject *s)
     if (bytes == 0)
         return;
     struct finding *f =
-        fail(p, at_place(STRUCTURE_METADATA, -1, first, v->metadata_region.off + v->metadata_region.len - first),
+        fail(p, at_place(STRUCTURE_METADATA, NO_INDEX, first, v->metadata_region.off + v->metadata_region.len - first),
              "%" PRIu64 " non-zero byte%s in the metadata region outside its items, the first at 0x%" PRIx64, bytes,
              plural(bytes), first);
     finding_expected(p, f, "zeros outside the items");
@@ -180,7 +180,7 @@ static void user_items_listed(struct probe *p, const struct subject *s)
 {
     enum { LISTED = 8 };
     const struct view *v = s->view;
-    struct text names = text_in(probe_arena(p));
+    struct text names = words_of(p);
     uint32_t count = 0, first = 0;
     for (uint32_t i = 0; i < v->metadata.table.usable_count; i++) {
         const struct metadata_entry *e = &v->metadata.entries[i];

@@ -44,7 +44,7 @@ static void has_signature(struct probe *p, const struct subject *s)
     const struct metadata *m = &s->view->metadata;
     if (m->absence != ABSENT_BAD_SIGNATURE)
         return;
-    struct text t = text_in(probe_arena(p));
+    struct text t = words_of(p);
     for (size_t i = 0; i < 8; i++)
         text_addf(&t, "%s%02x", i ? " " : "", m->table.front.ptr[i]);
     struct finding *f = fail(p, at_metadata(s->view, 0, 8),
@@ -258,7 +258,7 @@ static struct ranked *ranked_entries(struct probe *p, const struct view *v,
                                      int (*order)(const void *, const void *), uint32_t *ret_count)
 {
     uint32_t n = v->metadata.table.usable_count, count = 0;
-    struct ranked *list = arena_array(probe_arena(p), (uint64_t)n + 1, sizeof(*list));
+    struct ranked *list = arena_array(probe_arena(p), n, sizeof(*list));
     if (!list) {
         probe_status(p, arena_status(probe_arena(p)));
         return NULL;
@@ -421,7 +421,7 @@ static void optional_items_known(struct probe *p, const struct subject *s)
     const char *entropy = "";
     uint8_t sample[SAMPLE_MAX];
     size_t got = 0;
-    if (metadata_entry_place_ok(s->view, e)) {
+    if (!only_counts(p) && metadata_entry_place_ok(s->view, e)) {
         size_t len = e->len < SAMPLE_MAX ? e->len : SAMPLE_MAX;
         probe_status(p, view_sample(s->view, s->view->metadata_region.off + e->off, sample, len, &got));
     }

@@ -185,7 +185,7 @@ struct place at_metadata_entry(const struct subject *s, uint64_t field_off, uint
 struct place at_metadata_item(const struct view *v, const struct metadata_item *item, uint64_t field_off, uint64_t len)
 {
     if (!item->found)
-        return at_place(STRUCTURE_METADATA, -1, v->metadata_region.off, METADATA_TABLE_LEN);
+        return at_place(STRUCTURE_METADATA, NO_INDEX, v->metadata_region.off, METADATA_TABLE_LEN);
     uint64_t off = v->metadata_region.off + v->metadata.entries[item->entry].off + field_off;
     return at_place(STRUCTURE_METADATA, item->entry, off, len);
 }

@@ -90,7 +90,7 @@ static struct ranked *ranked_entries(struct probe *p, const struct view *v,
                                      int (*order)(const void *, const void *), uint32_t *ret_count)
 {
     uint32_t n = used(v)->table.usable_count, count = 0;
-    struct ranked *list = arena_array(probe_arena(p), (uint64_t)n + 1, sizeof(*list));
+    struct ranked *list = arena_array(probe_arena(p), n, sizeof(*list));
     if (!list) {
         probe_status(p, arena_status(probe_arena(p)));
         return NULL;
@@ -217,7 +217,7 @@ static void region_inside_file(struct probe *p, const struct subject *s)
 {
     const struct region_entry *r = s->region;
     uint64_t size = s->view->src->size;
-    if (range_in(r->off, r->len, size) || size < HEADER_SECTION_LEN || skip(s))
+    if (range_in(r->off, r->len, size) || size < HEADER_SECTION_LEN)
         return;
     bool wraps = r->off > UINT64_MAX - r->len;
     struct finding *f =
@@ -260,7 +260,7 @@ static void region_clear_of_log(struct probe *p, const struct subject *s)
     finding_actual(p, f, "0x%" PRIx64, r->off);
     if (region_kind(r) == KNOWN_GUID_NONE)
         finding_is_no_matter_to(f, PEER_HYPERV);
-    finding_related(p, f, STRUCTURE_LOG, -1, h->log_off);
+    finding_related(p, f, STRUCTURE_LOG, NO_INDEX, h->log_off);
 }
 
 /* ---- VHDX-RGN-014..-017: which regions, and the Required word ---- */
@@ -269,7 +269,7 @@ static void region_clear_of_log(struct probe *p, const struct subject *s)
 static void known_regions_required(struct probe *p, const struct subject *s)
 {
     const struct view *v = s->view;
-    struct text names = text_in(probe_arena(p));
+    struct text names = words_of(p);
     uint32_t found[2], n = 0;
     for (uint32_t i = 0; i < used(v)->table.usable_count && n < 2; i++) {
         const struct region_entry *r = &used(v)->entries[i];

@@ -88,6 +88,15 @@ static int compare_extents(const void *pa, const void *pb)
     return c ? c : u64_compare(a->ref, b->ref);
 }
 
+/* Structures mostly come in the order of their places. */
+static bool is_sorted(const struct extent_list *l)
+{
+    uint64_t i = 1;
+    while (i < l->count && compare_extents(&l->items[i - 1], &l->items[i]) <= 0)
+        i++;
+    return i >= l->count;
+}
+
 static bool list_seal(struct arena *a, struct extent_list *l)
 {
     uint64_t reach = 0;
@@ -102,7 +111,8 @@ static bool list_seal(struct arena *a, struct extent_list *l)
         l->reach = fresh;
         l->reach_cap = l->count;
     }
-    qsort(l->items, (size_t)l->count, sizeof(*l->items), compare_extents);
+    if (!is_sorted(l))
+        qsort(l->items, (size_t)l->count, sizeof(*l->items), compare_extents);
     for (uint64_t i = 0; i < l->count; i++)
         l->reach[i] = reach = u64_max(reach, l->items[i].end);
     return true;

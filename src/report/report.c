@@ -166,7 +166,7 @@ static void text_summary(struct report *r)
         }
     }
     if (r->unopened > 0)
-        out_printf(r, "%s%s could not be looked at", more ? ", " : "", group_digits(a, r->unopened));
+        out_printf(r, ", %s could not be looked at", group_digits(a, r->unopened)); /* behind a verdict: report_end() */
     out_printf(r, "\n");
 }
 

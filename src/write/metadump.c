@@ -146,15 +146,6 @@ static enum status find_ranges(struct dumper *d)
     return st;
 }
 
-bool metadump_in_metadata(const struct dumper *d, uint64_t off, uint64_t len)
-{
-    for (uint64_t i = 0; i < d->soft.count; i++) {
-        if (off < d->soft.items[i].end && d->soft.items[i].off < off + len)
-            return true;
-    }
-    return false;
-}
-
 /* ---- bytes ---- */
 
 enum status metadump_read(struct dumper *d, uint64_t off, void *buf, size_t len)

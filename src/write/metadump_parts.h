@@ -34,8 +34,6 @@ enum status metadump_write(struct dumper *d, uint64_t off, const uint8_t *bytes,
 /* Every byte of [off, off + len) that is not zero becomes the filler; behind the first 64 KiB of such data, zero. */
 enum status metadump_blank(struct dumper *d, uint64_t off, uint64_t len);
 void metadump_blank_bytes(uint8_t *p, size_t len);
-/* [off, off + len) is part of the metadata region of some view. */
-bool metadump_in_metadata(const struct dumper *d, uint64_t off, uint64_t len);
 
 /* metadump_headers.c, in this order: what is no field, identities, and checksums that were right. */
 enum status metadump_blank_headers(struct dumper *d);
