@@ -147,5 +147,5 @@ struct source *extents_open(const struct mem_extent *extents, uint64_t count, ui
         };
     }
     free(layers);
-    return &e->base;
+    return (struct source *)e;
 }
