@@ -571,13 +571,21 @@ static void a_bitmap_behind_the_file(void **state)
 
 /* ---- tables ---- */
 
+/* Its first entry once more, in the slot behind those in use, which is returned. */
+static uint8_t *repeat_first_entry(uint8_t *table)
+{
+    uint8_t *behind = table + 32 + 32 * (size_t)le16(table + 10);
+
+    memcpy(behind, table + 32, 32);
+    return behind;
+}
+
 static void stale_entries_of_a_table(void **state)
 {
     struct img *img = img_create(NULL);
-    uint8_t *table = img_metadata_table(img), *behind = table + 32 + 32 * (size_t)le16(table + 10);
+    uint8_t *table = img_metadata_table(img), *behind = repeat_first_entry(table);
 
     (void)state;
-    memcpy(behind, table + 32, 32);
     memcpy(behind + 32, table + 64, 32);
     assert_checked(img,
                    "2 used slots behind the 5 entries of the metadata table, the first in slot 5; all repeat live "
@@ -599,10 +607,9 @@ static void stale_entries_of_a_table(void **state)
 static void an_item_twice(void **state)
 {
     struct img *img = img_create(NULL);
-    uint8_t *table = img_metadata_table(img), *behind = table + 32 + 32 * (size_t)le16(table + 10);
+    uint8_t *table = img_metadata_table(img), *behind = repeat_first_entry(table);
 
     (void)state;
-    memcpy(behind, table + 32, 32);
     put_le16(table + 10, (uint16_t)(le16(table + 10) + 1));
     assert_checked(img, "metadata entry 5 repeats the item of entry 0 (file_parameters); both are equal", true);
     put_le32(behind + 28, 1);

@@ -26,6 +26,8 @@ static bool make_room(struct text *t, size_t len)
         return true;
     while (cap < need)
         cap = u64_add_sat(cap, cap);
+    if (t->exact)
+        cap = need;
     char *str = (char *)arena_room(t->arena, (size_t)u64_min(cap, SIZE_MAX));
     if (str == NULL) {
         t->failed = true;
@@ -89,19 +91,10 @@ const char *text_str(const struct text *t)
 
 const char *text_vformat(struct arena *a, const char *fmt, va_list ap)
 {
-    char brief[TEXT_BRIEF];
-    va_list again;
+    struct text t = {.arena = a, .exact = true};
 
-    va_copy(again, ap);
-    int len = vsnprintf(brief, sizeof(brief), fmt, ap);
-    size_t size = len > 0 ? (size_t)len + 1 : 0;
-    char *str = size > 0 ? (char *)arena_room(a, size) : NULL; /* nothing is added to it: no room to grow */
-    if (str != NULL && size <= sizeof(brief))
-        memcpy(str, brief, size);
-    else if (str != NULL)
-        (void)vsnprintf(str, size, fmt, again);
-    va_end(again);
-    return str != NULL ? str : "";
+    text_vaddf(&t, fmt, ap);
+    return text_str(&t);
 }
 
 const char *text_format(struct arena *a, const char *fmt, ...)

@@ -19,6 +19,7 @@ struct text {
     char *str;
     uint64_t cap;
     uint64_t len;
+    bool exact; /* room for one piece, to which nothing is added */
     bool failed;
 };
 

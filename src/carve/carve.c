@@ -127,22 +127,17 @@ enum status carver_read(struct carver *c, uint64_t off, uint8_t *buf, size_t len
 
 /* ---- order ---- */
 
-static int compare_numbers(uint64_t a, uint64_t b)
-{
-    return (a > b) - (a < b);
-}
-
 static int compare_pages(const struct carved_log_page *a, const struct carved_log_page *b)
 {
     const struct log_entry *x = &a->log->entries[a->entry], *y = &b->log->entries[b->entry];
-    int c = compare_numbers(a->log->off, b->log->off);
+    int c = u64_compare(a->log->off, b->log->off);
     if (c == 0)
-        c = compare_numbers(x->guid, y->guid);
+        c = u64_compare(x->guid, y->guid);
     if (c == 0)
-        c = compare_numbers(x->sequence_number, y->sequence_number);
+        c = u64_compare(x->sequence_number, y->sequence_number);
     if (c == 0)
-        c = compare_numbers(a->entry, b->entry);
-    return c != 0 ? c : compare_numbers(a->descriptor, b->descriptor);
+        c = u64_compare(a->entry, b->entry);
+    return c != 0 ? c : u64_compare(a->descriptor, b->descriptor);
 }
 
 static int compare_items(const void *a, const void *b)
@@ -150,7 +145,7 @@ static int compare_items(const void *a, const void *b)
     const struct carve_item *x = a, *y = b;
     if (x->kind != y->kind)
         return x->kind < y->kind ? -1 : 1;
-    return x->kind == CARVE_LOG_PAGE ? compare_pages(x->u.log_page, y->u.log_page) : compare_numbers(x->off, y->off);
+    return x->kind == CARVE_LOG_PAGE ? compare_pages(x->u.log_page, y->u.log_page) : u64_compare(x->off, y->off);
 }
 
 /* ---- the run ---- */

@@ -184,8 +184,8 @@ static int compare_tables(const void *a, const void *b)
     const struct bat_table *x = *(struct bat_table *const *)a, *y = *(struct bat_table *const *)b;
     unsigned p = bat_guess_score(&x->guess), q = bat_guess_score(&y->guess);
     if (p != q)
-        return p > q ? -1 : 1;
-    return (x->off > y->off) - (x->off < y->off);
+        return u64_compare(q, p);
+    return u64_compare(x->off, y->off);
 }
 
 /* The tables worth a walk: the best ones, and the one in use. */

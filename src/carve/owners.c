@@ -131,7 +131,7 @@ struct owners {
 static int compare_places(const void *a, const void *b)
 {
     const struct carve_item *x = *(struct carve_item *const *)a, *y = *(struct carve_item *const *)b;
-    return (x->off > y->off) - (x->off < y->off);
+    return u64_compare(x->off, y->off);
 }
 
 /* Items in [from, to) of the file lie in block b. A block in use counts more than an old place. */

@@ -8,14 +8,16 @@
 
 #include <stdlib.h>
 
+#include "base/checked.h"
+
 static int compare(const void *pa, const void *pb)
 {
     const struct layer *a = (const struct layer *)pa;
     const struct layer *b = (const struct layer *)pb;
 
     if (a->off != b->off)
-        return a->off < b->off ? -1 : 1;
-    return (a->index > b->index) - (a->index < b->index);
+        return u64_compare(a->off, b->off);
+    return u64_compare(a->index, b->index);
 }
 
 /* What was laid is mostly in order but for a few: those are put where they belong, as long as that is not far away. */

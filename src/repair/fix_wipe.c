@@ -64,7 +64,7 @@ struct range {
 static int by_off(const void *a, const void *b)
 {
     const struct range *x = a, *y = b;
-    return (x->off > y->off) - (x->off < y->off);
+    return u64_compare(x->off, y->off);
 }
 
 enum status fix_wipe_metadata(struct fixing *x, const struct finding *f)

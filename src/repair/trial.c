@@ -5,6 +5,7 @@
  */
 #include "repair/fix.h"
 
+#include "base/checked.h"
 #include "base/limits.h"
 
 enum { TRIAL_ROOM = 4 << 20 }; /* bytes that a trial may write */
@@ -65,5 +66,5 @@ int trial_compare(const struct trial_sum *a, const struct trial_sum *b)
 
     if (lost_a != lost_b)
         return lost_a ? 1 : -1;
-    return a->errors == b->errors ? 0 : a->errors < b->errors ? -1 : 1;
+    return u64_compare(a->errors, b->errors);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
+
 const char *summary_verdict_name(unsigned verdict)
 {
     return verdict < SUMMARY_NOT_JUDGED ? verdict_name((enum verdict)verdict) : "not looked at";
@@ -41,11 +43,6 @@ enum status summary_note(struct summary *s, const char *report, uint64_t line, c
 
 /* ---- order ---- */
 
-static int compare_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
 /* The worst first; what could not be looked at may be worse than anything. */
 static int compare_files(const void *left, const void *right)
 {
@@ -58,7 +55,7 @@ static int compare_files(const void *left, const void *right)
     int d = badness[b->verdict] - badness[a->verdict];
 
     for (int i = SEVERITY_ERROR; d == 0 && i >= SEVERITY_INFO; i--)
-        d = compare_u64(b->counts[i], a->counts[i]);
+        d = u64_compare(b->counts[i], a->counts[i]);
     return d != 0 ? d : strcmp(a->path, b->path);
 }
 
@@ -70,7 +67,7 @@ static int compare_rules(const void *left, const void *right)
         return a->files > 0 ? -1 : 1;
     int d = (int)b->severity - (int)a->severity;
     if (d == 0)
-        d = compare_u64(b->files, a->files);
+        d = u64_compare(b->files, a->files);
     return d != 0 ? d : strcmp(a->id, b->id);
 }
 

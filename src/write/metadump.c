@@ -35,7 +35,7 @@ static int by_off(const void *a, const void *b)
 {
     const struct metadump_range *x = (const struct metadump_range *)a, *y = (const struct metadump_range *)b;
 
-    return (x->off > y->off) - (x->off < y->off);
+    return u64_compare(x->off, y->off);
 }
 
 static void ranges_seal(struct metadump_ranges *r)
