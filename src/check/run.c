@@ -2,10 +2,6 @@
 /*
  * The driver. It walks every structure once per view and calls each rule of that scope. A rule whose needs are missing
  * is not evaluated, with the reason; "could not look" is never "passed".
- *
- * A dirty image is checked twice with the same rules: over the replayed view, which is the truth, and over the view as
- * stored. Errors and warnings that only the stored view has are reported as information (the log repairs them); errors
- * that only the replayed view has mean that replaying makes things worse (VHDX-LOG-028).
  */
 #include "check/run.h"
 
@@ -14,8 +10,9 @@
 
 #include "base/checked.h"
 #include "base/limits.h"
-#include "base/text.h"
+#include "check/needs.h"
 #include "check/probe.h"
+#include "check/two_views.h"
 
 static const char *const verdict_names[] = {"clean", "suspicious", "corrupt", "unreadable"};
 
@@ -23,177 +20,6 @@ const char *verdict_name(enum verdict v)
 {
     return verdict_names[v];
 }
-
-/* ---- needs ---- */
-
-/* What stands in a rule's way: nothing, nothing to compare (passes silently), or a reason. */
-struct obstacle {
-    bool skip;
-    const char *reason;
-};
-
-static const struct obstacle CLEAR = {false, NULL};
-static const struct obstacle SKIP = {true, NULL};
-
-static struct obstacle because(const char *reason)
-{
-    return (struct obstacle){.skip = true, .reason = reason};
-}
-
-static struct obstacle absent(enum absence a)
-{
-    return a == ABSENT_NOT ? CLEAR : because(absence_text(a));
-}
-
-static struct obstacle log_obstacle(const struct image *img)
-{
-    if (img->current < 0)
-        return because("no valid header");
-    if (img->log.io_error)
-        return because("the log could not be read");
-    if (img->log.scanned)
-        return CLEAR;
-    return img->log.len == 0 ? SKIP : because("the log lies outside the file");
-}
-
-static struct obstacle parent_obstacle(const struct image *img)
-{
-    if (img->main->type == DISK_UNKNOWN)
-        return because("the type of the disk is unknown");
-    if (img->main->type != DISK_DIFFERENCING)
-        return SKIP;
-    if (!img->parent)
-        return because("no parent given");
-    switch (img->parent->state) {
-    case PARENT_FOUND:
-        return CLEAR;
-    case PARENT_NOT_FOUND:
-        return because("parent not found");
-    case PARENT_UNOPENABLE:
-        return because("the parent cannot be opened");
-    case PARENT_CYCLE:
-        return because("the chain is a cycle");
-    case PARENT_TOO_DEEP:
-        return because("the chain is too long");
-    case PARENT_NOT_NEEDED:
-    case PARENT_NOT_GIVEN:
-        break;
-    }
-    return because("no parent given");
-}
-
-static struct obstacle bat_obstacle(const struct view *v)
-{
-    if (v->bat.absence != ABSENT_NOT)
-        return absent(v->bat.absence);
-    return v->survey ? CLEAR : because(v->io_error ? "the BAT could not be read" : "a limit was reached");
-}
-
-static struct obstacle both_headers_obstacle(const struct image *img)
-{
-    return img->headers[0].valid && img->headers[1].valid ? CLEAR : SKIP;
-}
-
-static struct obstacle locator_obstacle(const struct view *v)
-{
-    if (v->locator.absence == ABSENT_NOT_APPLICABLE)
-        return SKIP;
-    return absent(v->locator.absence);
-}
-
-/* What a scope needs by itself. */
-static unsigned scope_needs(enum scope s)
-{
-    switch (s) {
-    case SCOPE_LOG_ENTRY:
-        return NEED_LOG;
-    case SCOPE_REGION_ENTRY:
-        return NEED_REGIONS;
-    case SCOPE_METADATA_ENTRY:
-        return NEED_METADATA;
-    case SCOPE_LOCATOR_PAIR:
-        return NEED_LOCATOR;
-    case SCOPE_BAT_NOTE:
-    case SCOPE_BITMAP:
-        return NEED_BAT;
-    case SCOPE_CONTENT:
-        return NEED_DEEP | NEED_BAT | NEED_LAYOUT;
-    case SCOPE_HEADER:
-    case SCOPE_REGION_TABLE:
-    case SCOPE_VIEW:
-    case SCOPE_IMAGE:
-    case SCOPE_CHAIN:
-    case SCOPE_COUNT:
-        break;
-    }
-    return 0;
-}
-
-static struct obstacle one_need(enum need n, const struct image *img, const struct view *v)
-{
-    switch (n) {
-    case NEED_FILE_ID:
-        return absent(img->file_id_absence);
-    case NEED_HEADER:
-        return img->current < 0 ? because("no valid header") : CLEAR;
-    case NEED_BOTH_HEADERS:
-        return both_headers_obstacle(img);
-    case NEED_LOG:
-        return log_obstacle(img);
-    case NEED_REGIONS:
-        return absent(v->regions_absence);
-    case NEED_METADATA:
-        return absent(v->metadata.absence);
-    case NEED_GEOMETRY:
-        return absent(v->geometry_absence);
-    case NEED_BAT:
-        return bat_obstacle(v);
-    case NEED_LAYOUT:
-        return v->layout ? CLEAR : because("the layout of the file is not known");
-    case NEED_PARENT:
-        return parent_obstacle(img);
-    case NEED_HOST:
-        return img->host.known ? CLEAR : because("nothing is known of the host file");
-    case NEED_LOCATOR:
-        return locator_obstacle(v);
-    case NEED_DEEP:
-        break; /* asked before */
-    }
-    return CLEAR;
-}
-
-/* What is in the way of each need, by the number of its bit; and the needs that have something in their way. */
-struct obstacles {
-    struct obstacle of[NEEDS];
-    unsigned met;
-};
-
-static struct obstacles look_at_needs(const struct image *img, const struct view *v)
-{
-    struct obstacles all = {.met = 0};
-    for (unsigned i = 0; i < NEEDS; i++) {
-        all.of[i] = one_need((enum need)(1 << i), img, v);
-        all.met |= (unsigned)all.of[i].skip << i;
-    }
-    return all;
-}
-
-/* What stands in the way of rules that need all of this. */
-static struct obstacle needs_obstacle(unsigned needs, const struct obstacles *all, bool deep)
-{
-    struct obstacle first = CLEAR;
-    if (needs & NEED_DEEP && !deep)
-        return because("the content is looked at with --deep only");
-    for (needs &= all->met; needs; needs &= needs - 1) {
-        struct obstacle o = all->of[__builtin_ctz(needs)];
-        if (o.reason)
-            return o;
-        first = o;
-    }
-    return first;
-}
-
-/* ---- walking ---- */
 
 struct driver {
     struct probe probe;
@@ -216,7 +42,7 @@ static void leave_out(struct driver *d, const struct rule_run *run, const char *
 /* Which rules can run over view v; notes the reasons of the others in the pass. */
 static void enable_rules(struct driver *d, const struct view *v)
 {
-    const struct obstacles obstacles = look_at_needs(d->img, v);
+    const struct obstacles obstacles = obstacles_look(d->img, v);
     const unsigned in_the_way = obstacles.met | (d->options->deep ? 0 : NEED_DEEP);
     const struct rule_set *all = d->rules;
     for (int scope = 0; scope < SCOPE_COUNT; scope++) {
@@ -227,11 +53,10 @@ static void enable_rules(struct driver *d, const struct view *v)
             d->on[i] = (all_needs & in_the_way) == 0 && !chain;
             if (d->on[i])
                 continue;
-            struct obstacle o = needs_obstacle(all_needs, &obstacles, d->options->deep);
-            if (!o.skip)
-                o = because("the type of the disk is unknown");
-            if (o.reason)
-                leave_out(d, &all->runs[i], o.reason);
+            struct obstacle o = obstacles_of(&obstacles, all_needs, d->options->deep);
+            const char *reason = o.skip ? o.reason : "the type of the disk is unknown";
+            if (reason)
+                leave_out(d, &all->runs[i], reason);
         }
     }
     d->notes_on = 0;
@@ -386,101 +211,6 @@ static void walk_view(struct driver *d, struct view *v)
     call_rules(d, SCOPE_VIEW, &s);
 }
 
-/* ---- two views ---- */
-
-static int compare_places(const void *a, const void *b)
-{
-    const struct finding *x = *(struct finding *const *)a, *y = *(struct finding *const *)b;
-    if (x->rule != y->rule)
-        return strcmp(x->rule->id, y->rule->id);
-    if (x->at.off != y->at.off)
-        return u64_compare(x->at.off, y->at.off);
-    if (x->at.index != y->at.index)
-        return x->at.index < y->at.index ? -1 : 1;
-    return 0;
-}
-
-static bool contains(const struct finding_list *sorted, struct finding *f)
-{
-    return sorted->count > 0 &&
-           bsearch(&f, sorted->items, (size_t)sorted->count, sizeof(*sorted->items), compare_places) != NULL;
-}
-
-/* A copy of the list sorted by place; false when memory is gone. */
-static bool sorted_copy(struct driver *d, const struct finding_list *l, struct finding_list *ret)
-{
-    struct finding **items = arena_array(d->probe.arena, l->count, sizeof(*items));
-    if (!items) {
-        probe_status(&d->probe, arena_status(d->probe.arena));
-        return false;
-    }
-    if (l->count > 0) {
-        memcpy(items, l->items, (size_t)l->count * sizeof(*items));
-        qsort(items, (size_t)l->count, sizeof(*items), compare_places);
-    }
-    *ret = (struct finding_list){.items = items, .count = l->count};
-    return true;
-}
-
-/* Faults that only the stored view has: the log repairs them, so they are information. */
-static void report_stored_only(struct driver *d, struct pass *main, const struct pass *stored,
-                               const struct finding_list *main_sorted)
-{
-    for (uint64_t i = 0; i < stored->list.count; i++) {
-        const struct finding *f = stored->list.items[i];
-        if (f->severity == SEVERITY_INFO || contains(main_sorted, stored->list.items[i]))
-            continue;
-        uint32_t n = f->rule_number;
-        if (main->rules[n].outcome == RULE_NOT_EVALUATED)
-            continue;
-        d->probe.rule = f->rule;
-        d->probe.rule_number = n;
-        struct finding *g =
-            fail_as(&d->probe, SEVERITY_INFO, f->at, "as stored, before the log is replayed: %s", f->message);
-        if (!g)
-            continue;
-        uint64_t order = g->order;
-        const char *message = g->message;
-        *g = *f;
-        g->severity = SEVERITY_INFO;
-        g->view = VIEW_STORED;
-        g->repair = REPAIR_AUTOMATIC;
-        g->stops = 0;
-        g->order = order;
-        g->message = message;
-        g->means = "nothing once the log is replayed; programs that ignore the log meet this fault";
-        g->next = "vhdxray log FILE --plan";
-    }
-}
-
-/* Errors that only the replayed view has. */
-static void report_worse_after_replay(struct driver *d, const struct pass *main, uint64_t main_count,
-                                      const struct pass *stored, const struct finding_list *stored_sorted)
-{
-    const struct rule *rule = rule_find("VHDX-LOG-028");
-    struct text names = text_in(d->probe.arena);
-    const struct rule *last = NULL;
-    uint64_t worse = 0;
-    for (uint64_t i = 0; i < main_count; i++) {
-        struct finding *f = main->list.items[i];
-        if (f->severity != SEVERITY_ERROR || f->rule->scope < SCOPE_REGION_TABLE ||
-            stored->rules[f->rule_number].outcome == RULE_NOT_EVALUATED || contains(stored_sorted, f))
-            continue;
-        worse++;
-        if (f->rule != last)
-            text_addf(&names, "%s%s", names.len ? ", " : "", f->rule->id);
-        last = f->rule;
-    }
-    if (worse == 0)
-        return;
-    d->probe.rule = rule;
-    d->probe.rule_number = rule_index(rule);
-    struct finding *f = fail(&d->probe, at_place(STRUCTURE_LOG, NO_INDEX, d->img->log.off, d->img->log.len),
-                             "replaying the log brings %llu %s that the file as stored does not have: %s",
-                             (unsigned long long)worse, worse == 1 ? "error" : "errors", text_str(&names));
-    finding_expected(&d->probe, f, "no new errors after replay");
-}
-
 static struct rule_result *new_results(struct driver *d)
 {
     return arena_array(d->probe.arena, d->rules->count, sizeof(struct rule_result));
@@ -503,17 +233,12 @@ static enum status check_views(struct driver *d, struct pass *main)
     struct pass stored = {.view = VIEW_STORED, .rules = new_results(d)};
     if (!stored.rules)
         return no_memory(img);
-    uint64_t main_count = main->list.count;
     d->probe.pass = &stored;
     enable_rules(d, img->stored);
     walk_view(d, img->stored);
     d->probe.pass = main;
     enable_rules(d, img->main);
-    struct finding_list main_sorted, stored_sorted;
-    if (!sorted_copy(d, &main->list, &main_sorted) || !sorted_copy(d, &stored.list, &stored_sorted))
-        return STATUS_OK;
-    report_worse_after_replay(d, main, main_count, &stored, &stored_sorted);
-    report_stored_only(d, main, &stored, &main_sorted);
+    compare_views(&d->probe, &stored);
     return STATUS_OK;
 }
 
