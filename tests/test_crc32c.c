@@ -111,6 +111,22 @@ static void structure_shorter_than_its_checksum_is_zero(void **state)
         assert_int_equal(crc32c_structure(span_of(bytes, len)), crc32c_bitwise(0, blanked, len));
 }
 
+/* Wherever the zeros at its end begin: in front of the checksum, inside it, or behind. */
+static void structure_that_ends_in_zeros(void **state)
+{
+    (void)state;
+    uint8_t bytes[600], blanked[600];
+
+    for (size_t used = 0; used <= sizeof(bytes); used = used < 40 ? used + 1 : used + 35) {
+        for (size_t i = 0; i < sizeof(bytes); i++)
+            bytes[i] = i < used ? (uint8_t)(i * 7 + 1) : 0;
+        memcpy(blanked, bytes, sizeof(bytes));
+        memset(blanked + 4, 0, 4);
+        for (size_t len = 8; len <= sizeof(bytes); len = len < 40 ? len + 1 : len + 56)
+            assert_int_equal(crc32c_structure(span_of(bytes, len)), crc32c_bitwise(0, blanked, len));
+    }
+}
+
 static void implementations_agree_on_any_length_alignment_and_split(void **state)
 {
     (void)state;
@@ -166,6 +182,7 @@ int main(void)
         cmocka_unit_test(structure_counts_its_checksum_as_zero),
         cmocka_unit_test(zeros_are_as_good_as_fed),
         cmocka_unit_test(structure_shorter_than_its_checksum_is_zero),
+        cmocka_unit_test(structure_that_ends_in_zeros),
         cmocka_unit_test(implementations_agree_on_any_length_alignment_and_split),
         cmocka_unit_test(more_than_a_piece),
         cmocka_unit_test(front_shorter_than_its_checksum_is_zero),

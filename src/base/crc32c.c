@@ -42,18 +42,25 @@ uint32_t crc32c(uint32_t crc, const void *buf, size_t len)
     return crc32c_portable(crc, buf, len);
 }
 
+enum { AFTER_CHECKSUM = 8 };
+
 uint32_t crc32c_structure(struct span s)
 {
-    static const uint8_t zero_field[4];
+    size_t front = span_end_nonzero(s);
 
-    if (s.len < 8)
-        return 0;
-    uint32_t crc = crc32c(0, s.ptr, 4);
-    crc = crc32c(crc, zero_field, sizeof(zero_field));
-    return crc32c(crc, s.ptr + 8, s.len - 8);
+    if (front < AFTER_CHECKSUM)
+        front = s.len < AFTER_CHECKSUM ? s.len : AFTER_CHECKSUM;
+    return crc32c_structure_front(span_of(s.ptr, front), s.len);
 }
 
 uint32_t crc32c_structure_front(struct span s, uint64_t len)
 {
-    return s.len < 8 ? 0 : crc32c_zeros(crc32c_structure(s), len - s.len);
+    static const uint8_t zero_field[4];
+
+    if (s.len < AFTER_CHECKSUM)
+        return 0;
+    uint32_t crc = crc32c(0, s.ptr, 4);
+    crc = crc32c(crc, zero_field, sizeof(zero_field));
+    crc = crc32c(crc, s.ptr + AFTER_CHECKSUM, s.len - AFTER_CHECKSUM);
+    return crc32c_zeros(crc, len - s.len);
 }
