@@ -28,11 +28,16 @@ serve() {
     timeout -k 5 120 nbdkit -f -U - "$plugin" "${parameters[@]}" --run "$2"
 }
 
+# Two raw disks; what is a hole in both is not read, of which large ones mostly are.
+same_disk() {
+    [ "$(stat -c %s "$1")" = "$(stat -c %s "$2")" ] && qemu-img compare -q -f raw -F raw "$1" "$2"
+}
+
 copies_as() {       # copies_as RAW PARAMETER...
     local raw=$1
     shift
     rm -f copy.raw
-    serve "$@" -- 'nbdcopy "$uri" copy.raw' && cmp copy.raw "$raw"
+    serve "$@" -- 'nbdcopy "$uri" copy.raw' && same_disk copy.raw "$raw"
 }
 
 refuses() {         # refuses TEXT PARAMETER...: does not start, and says so
@@ -158,7 +163,7 @@ if [ -e "${VHDXRAY_IMAGES-}/iotest-dirtylog-10G-4M.vhdx" ]; then
     qemu-img check -q -r all r.vhdx
     qemu-img convert -O raw r.vhdx r.raw
     check 'real dirty image as qemu-img reads it replayed' copies_as r.raw "$real"
-    check 'real dirty image: export writes the same' eval '"$VHDXRAY" export "$real" re.raw && cmp re.raw r.raw'
+    check 'real dirty image: export writes the same' eval '"$VHDXRAY" export "$real" re.raw && same_disk re.raw r.raw'
     rm -f r.raw re.raw copy.raw
 fi
 

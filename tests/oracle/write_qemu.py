@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What `vhdxray create`, `write` and `replay` leave, read by other programs; and what QEMU writes, read by us.
 
-    write_qemu.py [BINARY] [ROUNDS]     (default $VHDXRAY or build/release/vhdxray; 1000 rounds)
+    write_qemu.py [BINARY] [ROUNDS]     (default $VHDXRAY or build/release/vhdxray; 400 rounds)
 
   ping-pong   images of ours and of qemu-img, of all block sizes, log sizes and types; one round is a write by one of the
               two programs, read by the other. Every fifth round, and at the end, the whole disk is compared through
@@ -27,7 +27,7 @@ import time
 
 MIB, GIB = 1 << 20, 1 << 30
 V = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("VHDXRAY", "build/release/vhdxray"))
-ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 400
 ROUNDS_OF_IMAGE = 20
 TIMEOUT = 120
 
