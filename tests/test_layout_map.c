@@ -298,6 +298,11 @@ static void free_ranges_lie_between_owners(void **state)
                  6);
     layout_map_free_ranges(m, 25 * MIB, collect, &one);
     assert_int_equal(one.count, 1);
+    struct free_range fits = layout_map_first_free(m, 31 * MIB, 2 * MIB + 1);
+    assert_true(fits.off == 5 * MIB && fits.len == 3 * MIB);
+    fits = layout_map_first_free(m, 31 * MIB, 7 * MIB);
+    assert_true(fits.off == 13 * MIB && fits.len == 7 * MIB);
+    assert_int_equal(layout_map_first_free(m, 31 * MIB, 7 * MIB + 1).len, 0);
 
     assert_int_equal(layout_map_end(m), ((uint64_t)1 << 60) + 2 * MIB);
     assert_false(layout_map_payload_at(m, 0, 8 * MIB));

@@ -15,29 +15,13 @@
 
 /* ---- the disk's type against the BAT, 022 - 024 ---- */
 
-struct area_search {
-    uint64_t wanted;
-    struct free_range found;
-};
-
-static bool area_fits(void *ctx, struct free_range r)
-{
-    struct area_search *a = ctx;
-    if (r.len < a->wanted)
-        return true;
-    a->found = r;
-    return false;
-}
-
 /* Space for the whole disk that nothing refers to, in a fixed file whose blocks are ZERO: QEMU's default. */
 static bool reserved_area(const struct view *v, struct free_range *ret)
 {
-    struct area_search a = {.wanted = v->geometry.virtual_size};
     if (v->type != DISK_FIXED || v->survey->states[PAYLOAD_ZERO] == 0)
         return false;
-    layout_map_free_ranges(v->layout, v->src->size, area_fits, &a);
-    *ret = a.found;
-    return a.found.len > 0;
+    *ret = layout_map_first_free(v->layout, v->src->size, v->geometry.virtual_size);
+    return ret->len > 0;
 }
 
 static void fixed_not_allocated(struct probe *p, const struct subject *s)

@@ -212,3 +212,24 @@ void layout_map_free_ranges(const struct layout_map *m, uint64_t file_size, bool
         unit = u64_max(unit + 1, end);
     }
 }
+
+struct search {
+    uint64_t wanted;
+    struct free_range found;
+};
+
+static bool search_on(void *ctx, struct free_range r)
+{
+    struct search *s = ctx;
+    if (r.len < s->wanted)
+        return true;
+    s->found = r;
+    return false;
+}
+
+struct free_range layout_map_first_free(const struct layout_map *m, uint64_t file_size, uint64_t wanted)
+{
+    struct search s = {.wanted = wanted};
+    layout_map_free_ranges(m, file_size, search_on, &s);
+    return s.found;
+}

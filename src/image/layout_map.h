@@ -56,5 +56,7 @@ struct free_range {
 /* Calls fn for each; stops early when fn returns false. */
 void layout_map_free_ranges(const struct layout_map *m, uint64_t file_size, bool (*fn)(void *ctx, struct free_range r),
                             void *ctx);
+/* The first of at least `wanted` bytes (> 0); .len == 0: there is none. */
+struct free_range layout_map_first_free(const struct layout_map *m, uint64_t file_size, uint64_t wanted);
 
 #endif

@@ -155,33 +155,17 @@ enum status fix_fixed_blocks(struct fixing *x, const struct finding *f)
     return place_blocks(x, off, off + len, "give the block a place, where it is all zeros");
 }
 
-struct area_search {
-    uint64_t wanted;
-    struct free_range found;
-};
-
-static bool area_fits(void *ctx, struct free_range r)
-{
-    struct area_search *a = ctx;
-
-    if (r.len < a->wanted)
-        return true;
-    a->found = r;
-    return false;
-}
-
 /* The area is what VHDX-BAT-024 found: room for the whole disk that nothing refers to. */
 enum status fix_fixed_area(struct fixing *x, const struct finding *f)
 {
     const struct view *v = x->view;
     const struct geometry *g = &v->geometry;
-    struct area_search a = {.wanted = g->virtual_size};
 
     (void)f;
     if (fix_bat_is_shared(x))
         return STATUS_OK;
-    layout_map_free_ranges(v->layout, x->img->file_size, area_fits, &a);
-    uint64_t off = u64_div_up(a.found.off, MIB) * MIB, end = a.found.off + a.found.len;
+    struct free_range area = layout_map_first_free(v->layout, x->img->file_size, g->virtual_size);
+    uint64_t off = u64_div_up(area.off, MIB) * MIB, end = area.off + area.len;
     if (end == x->img->file_size) /* the last block may be cut: then the file grows */
         end = off + u64_div_up(end - off, g->block_size) * g->block_size;
     if (fix_growth_is_claimed(x, end))
