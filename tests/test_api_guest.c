@@ -17,23 +17,20 @@
 
 #include "api_memory.h"
 #include "base/checked.h"
+#include "fresh_dir.h"
 
 static char dir[PATH_MAX];
 
 static int enter(void **state)
 {
     (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(dir, sizeof(dir), "%s/vhdxray-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    return mkdtemp(dir) == NULL || chdir(dir) != 0;
+    return !fresh_dir_make(dir) || chdir(dir) != 0;
 }
 
 static int leave(void **state)
 {
     (void)state;
-    char command[PATH_MAX + 16];
-    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-    return chdir("/") != 0 || system(command) != 0; /* NOLINT: the name is ours */
+    return !fresh_dir_remove(dir);
 }
 
 /* The whole disk, in pieces of `step` bytes, is what the builder says. */

@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "fresh_dir.h"
 #include "io/source.h"
 
 /* Every test runs inside a fresh directory, so names are short. */
@@ -31,9 +32,7 @@ static char message[256];
 static int enter(void **state)
 {
     (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(dir, sizeof(dir), "%s/vhdxray-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    if (mkdtemp(dir) == NULL || chdir(dir) != 0)
+    if (!fresh_dir_make(dir) || chdir(dir) != 0)
         return -1;
     dir_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     src = NULL;
@@ -47,9 +46,7 @@ static int leave(void **state)
     (void)state;
     source_close(src);
     close(dir_fd);
-    char command[PATH_MAX + 16];
-    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-    return chdir("/") != 0 || system(command) != 0; /* NOLINT: the name is ours */
+    return !fresh_dir_remove(dir);
 }
 
 static void make_file(const char *name, const void *bytes, size_t len)

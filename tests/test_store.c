@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "fresh_dir.h"
 #include "io/copy.h"
 #include "io/entropy.h"
 #include "io/store.h"
@@ -146,15 +147,12 @@ static void make_file(void)
 
 static int enter(void **state)
 {
-    const char *tmp = getenv("TMPDIR");
-
     (void)state;
     memset(&fault, 0, sizeof(fault));
     data_syncs = directory_syncs = kernel_copies = 0;
     for (size_t i = 0; i < LEN; i++)
         content[i] = (uint8_t)(i * 31 + 7);
-    snprintf(dir, sizeof(dir), "%s/vhdxray-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    if (mkdtemp(dir) == NULL)
+    if (!fresh_dir_make(dir))
         return -1;
     snprintf(path, sizeof(path), "%s/disk", dir);
     store = NULL;

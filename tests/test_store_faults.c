@@ -23,6 +23,7 @@
 
 #include <cmocka.h>
 
+#include "fresh_dir.h"
 #include "io/entropy.h"
 #include "io/host.h"
 #include "io/store.h"
@@ -102,11 +103,9 @@ int fstat(int fd, struct stat *st)
 
 static int set_up(void **state)
 {
-    const char *tmp = getenv("TMPDIR");
     (void)state;
     memset(&fault, 0, sizeof(fault));
-    (void)snprintf(dir, sizeof(dir), "%s/vhdxray-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    if (mkdtemp(dir) == NULL)
+    if (!fresh_dir_make(dir))
         return -1;
     (void)snprintf(path, sizeof(path), "%s/file", dir);
     return 0;

@@ -21,38 +21,17 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from vhdx import MIB, Image, guid
+from programs import GIB, Differs, V, by_7zip, by_qemu, copy_of, run, same, scratch  # noqa: E402
+from vhdx import MIB, Image, guid  # noqa: E402
 
-V = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("VHDXRAY", "build/release/vhdxray"))
 COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else 400
-TIMEOUT = 120
 SPARSE_ABOVE = 256 * MIB  # larger disks are compared where they have data, not hashed
 FAT_SHA = "a538161f34bc44c12bf9a542ce9218741c62728723ea18d0e4f6ea92e9f32e93"  # fat-differential over fat-parent
-GIB = 1 << 30
 
 
-def scratch():
-    """A folder in memory when there is room: qemu-img syncs what it writes."""
-    shm = "/dev/shm"
-    roomy = os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > 2 * GIB
-    return tempfile.TemporaryDirectory(prefix="guest-", dir=shm if roomy else None)
-
-
-class Differs(Exception):
-    pass
-
-
-def run(*cmd, check=True):
-    p = subprocess.run(cmd, capture_output=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL)
-    if check and p.returncode != 0:
-        raise Differs("%s: exit %d: %s" % (" ".join(cmd[:3]), p.returncode, p.stderr[-300:].decode(errors="replace")))
-    return p
-
-
-# ---- the three readers ----
+# ---- ours beside them ----
 
 def sha_of(path):
     h = hashlib.sha256()
@@ -62,58 +41,9 @@ def sha_of(path):
     return h.hexdigest()
 
 
-def data_ranges(fd):
-    size, at, out = os.fstat(fd).st_size, 0, []
-    while at < size:
-        try:
-            start = os.lseek(fd, at, os.SEEK_DATA)
-        except OSError:
-            break
-        at = os.lseek(fd, start, os.SEEK_HOLE)
-        out.append((start, at))
-    return out
-
-
-def same_sparse(a, b):
-    fa, fb = os.open(a, os.O_RDONLY), os.open(b, os.O_RDONLY)
-    try:
-        if os.fstat(fa).st_size != os.fstat(fb).st_size:
-            return False
-        for start, end in data_ranges(fa) + data_ranges(fb):
-            for at in range(start, end, MIB):
-                n = min(MIB, end - at)
-                if os.pread(fa, n, at) != os.pread(fb, n, at):
-                    return False
-        return True
-    finally:
-        os.close(fa)
-        os.close(fb)
-
-
 def identity(path):
     st = os.stat(path)
     return st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_atime_ns
-
-
-def by_qemu(path, out):
-    run("qemu-img", "convert", "-f", "vhdx", "-O", "raw", path, out)
-    return out
-
-
-def by_7zip(path, out):
-    """Keeps holes, so that a large disk costs its data."""
-    zeros, size = bytes(65536), 0
-    with open(out, "wb") as f, tempfile.TemporaryFile() as err:
-        p = subprocess.Popen(["7zz", "x", "-so", "-tvhdx", path], stdout=subprocess.PIPE, stderr=err)
-        while data := p.stdout.read(65536):
-            if data != zeros[:len(data)]:
-                os.pwrite(f.fileno(), data, size)
-            size += len(data)
-        f.truncate(size)
-        if p.wait() != 0:
-            err.seek(0)
-            raise Differs("7zz: exit %d: %s" % (p.returncode, err.read()[-300:].decode(errors="replace")))
-    return out
 
 
 def ask(image, raw, parents=(), export=False):
@@ -124,8 +54,7 @@ def ask(image, raw, parents=(), export=False):
         out = raw + ".ours"
         run(V, "export", *options, image, out)
         try:
-            if not same_sparse(out, raw):
-                raise Differs("export differs")
+            same(out, raw, "export")
         finally:
             os.unlink(out)
     if os.stat(raw).st_size <= SPARSE_ABOVE:
@@ -340,7 +269,7 @@ def real_images(folder):
                 continue
             try:
                 sha = sha_of(path)
-                run("cp", "--sparse=always", "--no-preserve=mode", path, copy)
+                copy_of(path, copy)
                 run("qemu-img", "check", "-q", "-f", "vhdx", "-r", "all", copy, check=False)
                 ask(path, by_qemu(copy, raw), export=True)
                 if sha_of(path) != sha:

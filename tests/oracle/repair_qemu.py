@@ -26,13 +26,10 @@ import struct
 import subprocess
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, ".."))
-sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import vhdx  # noqa: E402
-from write_qemu import Differs, Tally, V, copy_of, place, qemu_check, run, same, scratch  # noqa: E402
+from programs import GIB, MIB, Differs, Tally, V, copy_of, place, qemu_check, run, same, scratch  # noqa: E402
 
-MIB, GIB = 1 << 20, 1 << 30
 COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else 160
 FIRST = int(sys.argv[3]) if len(sys.argv) > 3 else 0
 HEADERS, REGIONS = (0x10000, 0x20000), (0x30000, 0x40000)
