@@ -65,6 +65,28 @@ static void dirty_over_the_seam(struct img *img)
     img_log_append(img, &(struct img_log_desc){.off = img->bat_off, .page = page}, 1);
 }
 
+/* The third entry is the first one in the ring: QEMU begins and ends with it, and misses the second. */
+static void dirty_around_the_seam(struct img *img)
+{
+    uint8_t *page = img_page_copy(img, img->bat_off);
+    img_log_begin(img, (uint32_t)(img->log_len - 3 * 4096), 7);
+    img_log_append(img, NULL, 0);
+    put_le64(page + 40, PAYLOAD_ZERO);
+    img_log_append(img, &(struct img_log_desc){.off = img->bat_off, .page = page}, 1);
+    put_le64(page + 40, PAYLOAD_UNMAPPED);
+    img_log_append(img, &(struct img_log_desc){.off = img->bat_off, .page = page}, 1);
+}
+
+/* As above, but what it misses is empty. */
+static void dirty_behind_the_seam(struct img *img)
+{
+    uint8_t *page = img_page_copy(img, img->bat_off);
+    put_le64(page + 40, PAYLOAD_ZERO);
+    img_log_begin(img, (uint32_t)(img->log_len - 4096), 7);
+    img_log_append(img, NULL, 0);
+    img_log_append(img, &(struct img_log_desc){.off = img->bat_off, .page = page}, 1);
+}
+
 static void no_entry(struct img *img)
 {
     img_log_begin(img, 0, 1);
@@ -574,6 +596,10 @@ static const struct test_case cases[] = {
     {"rg-log-01-clean-replay", "VHDX-LOG-001", W, .mutate = dirty_bat, .inside = dirty_bat_closed,
      .says = "2 entries to replay, 1 page "},
     {"rg-log-16-entry-over-the-seam", "VHDX-LOG-001", W, .mutate = dirty_over_the_seam,
+     .says = "2 entries to replay, 1 page "},
+    {"log-dirty-around-the-seam", "VHDX-LOG-001", W, .mutate = dirty_around_the_seam,
+     .says = "3 entries to replay, 1 page "},
+    {"log-dirty-behind-the-seam", "VHDX-LOG-001", W, .mutate = dirty_behind_the_seam,
      .says = "2 entries to replay, 1 page "},
     {"rg-log-07-no-entry", "VHDX-LOG-002", E, .mutate = no_entry, .inside = empty_entry, GUARD_DIRTY},
     {"log-no-live-entry", "VHDX-LOG-002", E, .mutate = no_live_entry, .inside = stale_entry},

@@ -14,6 +14,22 @@
 
 /* ---- state, 001 - 003 ---- */
 
+/*
+ * QEMU does not look at Tail: it scans from the start of the ring and keeps the first run that ends with the newest
+ * entry. So it misses what a run over the end of the ring holds in front of that end.
+ */
+static bool qemu_misses_entries(const struct log_scan *log)
+{
+    const uint32_t from = log->entries[log->active_first].ring_off;
+    uint64_t i = log->active_first;
+    if (log->entries[log->active_head].ring_off >= from)
+        return false;
+    for (; log->entries[i].ring_off >= from; i = log_scan_next(log, i))
+        if (log->entries[i].descriptor_count > 0)
+            return true;
+    return false;
+}
+
 static void dirty(struct probe *p, const struct subject *s)
 {
     const struct image *img = s->image;
@@ -30,6 +46,15 @@ static void dirty(struct probe *p, const struct subject *s)
     finding_actual(p, f, "%" PRIu64 " %s to replay", log->active_count, log->active_count == 1 ? "entry" : "entries");
     finding_related(p, f, STRUCTURE_LOG, log->entries[log->active_first].ring_off / LOG_SECTOR_LEN,
                     log->off + log->entries[log->active_first].ring_off);
+    if (qemu_misses_entries(log)) {
+        finding_means(
+            p, f,
+            "the disk is complete only with the log replayed; programs that ignore it show older or missing data; "
+            "QEMU replays only the entries from the start of the ring to 0x%" PRIx32
+            ", not those before its end, and then empties the log: their changes are lost",
+            log->entries[log->active_head].ring_off);
+        finding_next(p, f, "vhdxray repair FILE (plan only; replays the log) before QEMU opens it for writing");
+    }
 }
 
 /* The header's own fields about the log are right, so that its content can be blamed: not VHDX-HDR-005, -013 to -016.
