@@ -269,6 +269,14 @@ enum status fix_copy(struct fixing *x, uint64_t to, uint64_t from, uint64_t len,
 
 /* ---- places ---- */
 
+bool fix_growth_is_too_long(struct fixing *x, uint64_t size)
+{
+    if (size <= HOST_OFFSET_MAX)
+        return false;
+    (void)fix_refuse(x, "the file cannot grow: no host holds a longer one");
+    return true;
+}
+
 bool fix_growth_is_claimed(struct fixing *x, uint64_t size)
 {
     uint64_t now = store_size(x->stage);

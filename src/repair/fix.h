@@ -135,6 +135,8 @@ enum status fix_note(struct fixing *x, uint64_t off, uint64_t len, const char *a
  * False with a refusal when something claims that place, or where blocks are is not known.
  */
 bool fix_allocate(struct fixing *x, uint64_t len, uint64_t *ret_off);
+/* True, with a refusal, when no host can hold a file of that size. */
+bool fix_growth_is_too_long(struct fixing *x, uint64_t size);
 /* True, with a refusal, when a block claims bytes of [size of the file, size): growing would make it read as zeros. */
 bool fix_growth_is_claimed(struct fixing *x, uint64_t size);
 /* How many fixed structures claim bytes of the range: header section, log, regions, sector bitmaps. */

@@ -168,7 +168,7 @@ enum status fix_fixed_area(struct fixing *x, const struct finding *f)
     uint64_t off = u64_div_up(area.off, MIB) * MIB, end = area.off + area.len;
     if (end == x->img->file_size) /* the last block may be cut: then the file grows */
         end = off + u64_div_up(end - off, g->block_size) * g->block_size;
-    if (fix_growth_is_claimed(x, end))
+    if (fix_growth_is_too_long(x, end) || fix_growth_is_claimed(x, end))
         return STATUS_OK;
     enum status st = fix_zero(x, off, end - off, "fill the space that nothing refers to with zeros");
     if (st == STATUS_OK && end > store_size(x->stage))

@@ -148,6 +148,8 @@ enum status fix_round_size(struct fixing *x, const struct finding *f)
     (void)f;
     if (x->found->counts[SEVERITY_ERROR] + x->found->counts[SEVERITY_WARNING] > 0)
         return fix_refuse(x, "the size is rounded only when nothing else is wrong");
+    if (fix_growth_is_too_long(x, size))
+        return STATUS_OK;
     return fix_grow(x, size, "make the file a whole number of MiB long");
 }
 
