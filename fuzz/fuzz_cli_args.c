@@ -66,7 +66,7 @@ static void judge_options(const struct command *c, const struct options *o, char
     ASSERT(o->shard_count == 0 || (o->shard >= 1 && o->shard <= o->shard_count));
     ASSERT(o->jobs <= JOBS_MOST);
     ASSERT(o->output == NULL || (o->output[0] != '\0' && strcmp(o->output, "-") != 0));
-    if (o->help)
+    if (o->help || o->version)
         return;
     ASSERT(o->args.count <= c->max_args && (o->args.count >= c->min_args || o->files_from != NULL));
 }

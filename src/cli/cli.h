@@ -38,6 +38,9 @@ int exit_of_status(enum status st);
 /* "vhdxray: ..." and a line feed on standard error; everything that could act on a terminal is escaped. */
 __attribute__((format(printf, 1, 2))) void message(const char *fmt, ...);
 
+/* EXIT_OK, or EXIT_USAGE after a message: what a command changes or makes must be a file, "-" is none. */
+int needs_a_file(const char *command, const char *path);
+
 /* The host's words for an errno, in lower case like all messages; valid until the next call. */
 const char *error_text(int error);
 
@@ -67,6 +70,8 @@ int output_open(struct output *out, const char *path);
 /* Ends it: all of it is on its way to the disk or the pipe, or the code says that it is not. */
 int output_commit(struct output *out);
 void output_abandon(struct output *out);
+/* "path.PID.ending", cut as need be for a name that a folder takes; free() it. NULL: out of memory. */
+char *temporary_beside(const char *path, const char *ending);
 /* A file that is read and must never be written over. */
 void output_protect(struct output *out, const char *path);
 /* EXIT_OK, or a code after a message: the output would replace a protected file, or nobody can tell. */

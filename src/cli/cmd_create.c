@@ -236,7 +236,9 @@ static int create(const struct options *o)
     char creator[64];
     struct create_report r = {.path = c.path};
 
-    int code = judge_words(o);
+    int code = needs_a_file("create", c.path);
+    if (code == EXIT_OK)
+        code = judge_words(o);
     if (code == EXIT_OK)
         code = run_begin(&run, o, NULL, NULL);
     if (code != EXIT_OK)

@@ -94,8 +94,6 @@ static int judge_words(const struct options *o)
         message("repair: --apply changes FILE, --copy leaves it alone: only one of them");
     else if (o->force && o->copy == NULL)
         message("repair: --force is for --copy");
-    else if (strcmp(o->args.items[0], "-") == 0)
-        message("repair: needs a file, not standard input");
     else if (o->parents.count > 1)
         message("repair: a disk has one parent: the one that it is to be linked to");
     else if (o->copy != NULL && o->output != NULL && strcmp(o->copy, o->output) == 0)
@@ -302,7 +300,11 @@ static int repair(const struct options *o)
     struct run run;
     struct repair x = {.run = &run, .path = o->args.items[0]};
 
-    int code = judge_words(o);
+    int code = needs_a_file("repair", x.path);
+    if (code == EXIT_OK && o->copy != NULL)
+        code = needs_a_file("repair --copy", o->copy);
+    if (code == EXIT_OK)
+        code = judge_words(o);
     if (code == EXIT_OK)
         code = run_begin(&run, o, &file, NULL);
     if (code != EXIT_OK)

@@ -75,7 +75,9 @@ static int replay_command(const struct options *o)
     struct change_session s;
     struct run run;
 
-    int code = run_begin(&run, o, &file, NULL);
+    int code = needs_a_file("replay", r.path);
+    if (code == EXIT_OK)
+        code = run_begin(&run, o, &file, NULL);
     if (code != EXIT_OK)
         return code;
     code = change_session_open(&run, file.items[0], &s);

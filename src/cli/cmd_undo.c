@@ -82,7 +82,9 @@ static int undo(const struct options *o)
     struct undoing u = {.path = o->args.items[0]};
     struct run run;
 
-    int code = run_begin(&run, o, &file, NULL);
+    int code = needs_a_file("undo", u.path);
+    if (code == EXIT_OK)
+        code = run_begin(&run, o, &file, NULL);
     if (code != EXIT_OK)
         return code;
     u.report.path = u.path;

@@ -197,7 +197,9 @@ static int write_command(const struct options *o)
         message("standard input is a terminal; what is written comes from a file or a pipe");
         return EXIT_USAGE;
     }
-    int code = run_begin(&run, o, &file, NULL);
+    int code = needs_a_file("write", file.items[0]);
+    if (code == EXIT_OK)
+        code = run_begin(&run, o, &file, NULL);
     if (code != EXIT_OK)
         return code;
     code = change_session_open(&run, file.items[0], &g.session);

@@ -122,8 +122,10 @@ static int open_plain(struct journal_file *j)
     struct file_info info;
     struct stat st = {.st_size = 0};
 
-    if (lstat(j->path, &st) != 0)
-        return errno == ENOENT ? EXIT_OK : refuse(j, EXIT_IMPOSSIBLE, "%s: %s", j->path, error_text(errno));
+    if (lstat(j->path, &st) != 0) /* a name that no folder takes is none that a journal has */
+        return errno == ENOENT || errno == ENAMETOOLONG
+                   ? EXIT_OK
+                   : refuse(j, EXIT_IMPOSSIBLE, "%s: %s", j->path, error_text(errno));
     if (!S_ISREG(st.st_mode)) /* least of all a link, which would lead our writes elsewhere */
         return refuse(j, EXIT_REFUSED, "%s is in the way: it is not a regular file", j->path);
     enum status status = store_open_file(j->path, STORE_EXISTING, &j->store, &info, j->message, sizeof(j->message));

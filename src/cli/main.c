@@ -11,22 +11,26 @@
 #include "cli/completion.h"
 
 static const struct command *const commands[] = {
-    &command_check, &command_info,    &command_dump,  &command_log,     &command_map,   &command_read, &command_export,
-    &command_hash,  &command_compare, &command_chain, &command_carve, &command_explain, &command_rules,
-    &command_summarize, &command_metadump, &command_create, &command_write, &command_replay, &command_repair, &command_undo, NULL,
+    &command_check,  &command_info,      &command_dump,
+    &command_log,    &command_map,       &command_read,
+    &command_export, &command_hash,      &command_compare,
+    &command_chain,  &command_carve,     &command_explain,
+    &command_rules,  &command_summarize, &command_metadump,
+    &command_create, &command_write,     &command_replay,
+    &command_repair, &command_undo,      NULL,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) - 1 };
 
 /*
- * Descriptors 0 to 2 are open from here on, so that no image ever takes the place of standard output. /dev/null opened
- * for reading keeps a closed standard output one that cannot be written.
+ * Descriptors 0 to 2 are open from here on, so that no image ever takes the place of standard output. O_PATH keeps a
+ * closed one closed to whoever reads or writes it.
  */
 static bool claim_standard_descriptors(void)
 {
     int fd;
 
     do {
-        fd = open("/dev/null", O_RDONLY);
+        fd = open("/dev/null", O_PATH);
         if (fd < 0)
             return false;
     } while (fd <= STDERR_FILENO);
@@ -74,14 +78,22 @@ static int finish_stdout(void)
     return output_commit(&out);
 }
 
+static void print_version(void)
+{
+    printf("%s %s\n", TOOL_NAME, TOOL_VERSION);
+}
+
 static int run_command(const struct command *c, int argc, char **argv)
 {
     struct options o;
     int code = EXIT_USAGE;
 
     if (options_parse(c, argc, argv, &o)) {
-        if (o.help) {
-            help_command(c);
+        if (o.help || o.version) {
+            if (o.help)
+                help_command(c);
+            else
+                print_version();
             code = finish_stdout();
         } else {
             code = c->run(&o);
@@ -130,7 +142,7 @@ int main(int argc, char **argv)
     if (c != NULL)
         return run_command(c, argc - 2, argv + 2);
     if (strcmp(word, "--version") == 0) {
-        printf("%s %s\n", TOOL_NAME, TOOL_VERSION);
+        print_version();
         return finish_stdout();
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)

@@ -35,6 +35,14 @@ const char *error_text(int error)
     return words;
 }
 
+int needs_a_file(const char *command, const char *path)
+{
+    if (strcmp(path, "-") != 0)
+        return EXIT_OK;
+    message("%s: needs a file, not a pipe; a file of that name is ./-", command);
+    return EXIT_USAGE;
+}
+
 int exit_worst(int a, int b)
 {
     static const int order[] = {EXIT_INTERNAL, EXIT_IMPOSSIBLE, EXIT_LIMIT,    EXIT_USAGE,

@@ -60,8 +60,8 @@ int new_file_begin(struct new_file *f, const char *path, bool replace, const cha
     f->path = target_of(path, replace, other, &code);
     if (f->path == NULL)
         return code;
-    if (asprintf(&f->temporary, "%s.%ld.partial", f->path, (long)getpid()) < 0) {
-        f->temporary = NULL;
+    f->temporary = temporary_beside(f->path, "partial");
+    if (f->temporary == NULL) {
         message("out of memory");
         new_file_drop(f, false);
         return EXIT_LIMIT;

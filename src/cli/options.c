@@ -66,6 +66,7 @@ static const struct option options[] = {
     {OPT_SANDBOX, 0, "sandbox", "auto|require|off", "give up what reading needs not (auto: what the kernel offers)"},
     {OPT_QUIET, 'q', "quiet", NULL, "verdicts only, no progress"},
     {OPT_VERBOSE, 'v', "verbose", NULL, "everything in full"},
+    {OPT_VERSION, 0, "version", NULL, "the version of the program"},
     {OPT_HELP, 'h', "help", NULL, "this text"},
 };
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
@@ -79,6 +80,29 @@ static bool accepts(const struct command *c, enum option_id id)
             return true;
     }
     return false;
+}
+
+/* What all commands have in common is taken by each, also where nothing comes of it: scripts pass it to any of them. */
+static bool takes(const struct command *c, enum option_id id)
+{
+    switch (id) {
+    case OPT_FAIL_ON:
+    case OPT_PARENT:
+    case OPT_SEARCH_DIR:
+    case OPT_MAX_FINDINGS:
+    case OPT_MAX_MEMORY:
+    case OPT_TIMEOUT:
+    case OPT_JOBS:
+    case OPT_COLOR:
+    case OPT_PROGRESS:
+    case OPT_SANDBOX:
+    case OPT_QUIET:
+    case OPT_VERBOSE:
+    case OPT_VERSION:
+        return true;
+    default:
+        return accepts(c, id);
+    }
 }
 
 const struct option *option_next(const struct command *c, const struct option *previous)
@@ -436,6 +460,9 @@ static bool set_option(const struct option *spec, const char *value, struct opti
     case OPT_VERBOSE:
         o->verbose = true;
         return true;
+    case OPT_VERSION:
+        o->version = true;
+        return true;
     case OPT_HELP:
         o->help = true;
         return true;
@@ -468,6 +495,14 @@ static bool ran_out(struct options *o)
     return o->no_memory;
 }
 
+/* A value that is right, whatever comes of it. */
+static bool could_be(const struct option *spec, const char *value)
+{
+    struct options nothing = {.help = false};
+
+    return spec->id == OPT_PARENT || spec->id == OPT_SEARCH_DIR || set_option(spec, value, &nothing);
+}
+
 static bool apply(struct parser *p, const struct option *spec, const char *value)
 {
     if (spec->value != NULL && value == NULL) {
@@ -477,7 +512,9 @@ static bool apply(struct parser *p, const struct option *spec, const char *value
         }
         value = p->argv[p->next++];
     }
-    if (set_option(spec, value != NULL ? value : "", p->options))
+    bool means_nothing = !accepts(p->command, spec->id) && spec->id != OPT_VERSION;
+    if (means_nothing ? could_be(spec, value != NULL ? value : "")
+                      : set_option(spec, value != NULL ? value : "", p->options))
         return true;
     if (ran_out(p->options))
         return false;
@@ -498,7 +535,7 @@ static bool long_option(struct parser *p, const char *word)
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (strlen(options[i].name) != len || strncmp(options[i].name, word, len) != 0)
             continue;
-        if (!accepts(p->command, options[i].id))
+        if (!takes(p->command, options[i].id))
             continue; /* another one may have the same name */
         if (value != NULL && options[i].value == NULL) {
             message("%s: option --%s takes no value", p->command->name, options[i].name);
@@ -513,7 +550,7 @@ static bool long_option(struct parser *p, const char *word)
 static const struct option *find_letter(const struct command *c, char letter)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (options[i].letter == letter && accepts(c, options[i].id))
+        if (options[i].letter == letter && takes(c, options[i].id))
             return &options[i];
     }
     return NULL;
@@ -572,7 +609,7 @@ bool options_parse(const struct command *c, int argc, char **argv, struct option
 
     if (!parse_words(&p))
         return false;
-    if (ret->help)
+    if (ret->help || ret->version)
         return true;
     if (ret->args.count < c->min_args && ret->files_from == NULL) {
         message("%s: needs %s; see vhdxray %s --help", c->name, c->arguments, c->name);

@@ -15,7 +15,7 @@
 enum option_id {
     OPT_END, /* ends a command's list */
     OPT_FORMAT,
-    OPT_REPORT_FORMAT, /* --format of the command that writes SARIF and HTML as well */
+    OPT_REPORT_FORMAT,  /* --format of the command that writes SARIF and HTML as well */
     OPT_SUMMARY_FORMAT, /* text, JSON or one page */
     OPT_OUTPUT,
     OPT_DUMP_OUTPUT, /* --output of the command whose output is an image */
@@ -65,6 +65,7 @@ enum option_id {
     OPT_SANDBOX,
     OPT_QUIET,
     OPT_VERBOSE,
+    OPT_VERSION,
     OPT_HELP,
     OPT_COUNT,
 };
@@ -97,7 +98,7 @@ struct options {
     struct words kinds, items; /* the same */
     const char *extract;       /* a folder; NULL: none */
     struct words args;         /* what is no option */
-    bool no_replay, plan, hex, quiet, verbose, help;
+    bool no_replay, plan, hex, quiet, verbose, help, version;
     bool no_memory; /* why options_parse() failed, when that was not the caller's mistake */
     bool salvage, force, layout, guest, container;
     bool deep, no_payload;
@@ -138,7 +139,8 @@ struct option {
     const char *value; /* "a|b|c", or a name for what is expected: FILE, N, ...; NULL: a flag */
     const char *help;
 };
-/* The options that a command accepts, in the order of its help: the first one (after NULL), the next one; NULL: no more. */
+/* The options that mean something to a command, in the order of its help: the first one (after NULL), the next one;
+ * NULL: no more. */
 const struct option *option_next(const struct command *c, const struct option *previous);
 
 /* Words after the command. False after a message: exit 2, or 6 with ret->no_memory. */

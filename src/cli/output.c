@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,10 +63,25 @@ void output_undoom(void)
     doomed_too = NULL;
 }
 
+char *temporary_beside(const char *path, const char *ending)
+{
+    const char *slash = strrchr(path, '/');
+    size_t dir = slash != NULL ? (size_t)(slash + 1 - path) : 0, name = strlen(path) - dir;
+    char end[48], *temporary = NULL;
+    size_t len = (size_t)snprintf(end, sizeof(end), ".%ld.%s", (long)getpid(), ending);
+
+    if (name <= NAME_MAX && name + len > NAME_MAX) { /* the name itself will do, so nobody may ask for a shorter one */
+        name = NAME_MAX - len;
+        while (name > 0 && ((unsigned char)path[dir + name] & 0xC0) == 0x80) /* not inside a UTF-8 sequence */
+            name--;
+    }
+    return asprintf(&temporary, "%.*s%s", (int)(dir + name), path, end) >= 0 ? temporary : NULL;
+}
+
 static int open_temporary(struct output *out)
 {
-    if (asprintf(&out->temporary, "%s.%ld.tmp", out->path, (long)getpid()) < 0) {
-        out->temporary = NULL;
+    out->temporary = temporary_beside(out->path, "tmp");
+    if (out->temporary == NULL) {
         message("out of memory");
         return EXIT_LIMIT;
     }

@@ -72,6 +72,7 @@ def greedy():                                   # a locator that takes more than
 for name in sys.argv[2:]:
     globals()[name]().save(os.path.join(sys.argv[1], name + ".vhdx"))
 PY
+    sync "$BATS_FILE_TMPDIR"/*.vhdx # the host may allocate later, and what it has allocated is in the reports
 }
 
 # copy NAME [AS]: a fresh image in the test's own folder

@@ -48,9 +48,31 @@ setup() {
 }
 
 @test "version" {
-    vx --version
-    expect 0
-    [[ $output =~ ^vhdxray\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+    for args in --version "check --version" "repair --version -q" "rules --version"; do
+        # shellcheck disable=SC2086
+        vx $args
+        expect 0
+        [[ $output =~ ^vhdxray\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+    done
+}
+
+@test "common options are taken by every command, and change nothing where they mean nothing" {
+    for args in "explain VHDX-BAT-016" rules "dump clean.vhdx headers" "map clean.vhdx" "read clean.vhdx --length 4K" \
+        "hash --guest clean.vhdx" "info clean.vhdx" "undo clean.vhdx" "replay clean.vhdx" "carve clean.vhdx"; do
+        # shellcheck disable=SC2086
+        run --separate-stderr "$VHDXRAY" $args
+        was="$status $output"
+        for o in "--fail-on info" "--max-findings 1" "--max-memory 256M" "--timeout 60" "-j 2" "--color never" \
+            "--progress never" "--parent clean.vhdx" "--search-dir ." "--sandbox auto" -v -q; do
+            if [[ "$args $o" == *" -"[vq] ]] && [[ $args == @(replay|carve|undo)* ]]; then continue; fi # tells less, or more
+            # shellcheck disable=SC2086
+            run --separate-stderr "$VHDXRAY" $args $o
+            [ "$status $output" = "$was" ] || { echo "$args $o: $status $output $stderr"; return 1; }
+        done
+        # shellcheck disable=SC2086
+        vx $args --fail-on fatal
+        expect 2 "is no value for --fail-on"
+    done
 }
 
 @test "no arguments: a hint, exit 2" {
@@ -98,6 +120,20 @@ setup() {
         [ -z "$output" ] || { echo "$args: $output"; return 1; }
         [ -n "$stderr" ] || { echo "$args: silent"; return 1; }
     done
+}
+
+@test "what is changed or made is a file, not a pipe" {
+    for args in "create - --size 8M" "write -" "replay -" "undo -" "repair -" "repair clean.vhdx --copy -"; do
+        run --separate-stderr bash -c "'$VHDXRAY' $args <clean.vhdx"
+        expect 2
+        [ -z "$output" ]
+        [[ $stderr == *"needs a file"* ]]
+    done
+    [ ! -e ./- ] && [ ! -e ./-.vhdxray-journal ]
+    vx create ./- --size 8M
+    expect 0
+    vx check -q ./-
+    expect 0 "./-: CLEAN"
 }
 
 @test "every usual spelling" {

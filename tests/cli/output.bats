@@ -123,6 +123,17 @@ setup() {
     expect 3
 }
 
+@test "closed standard input is no empty file" {
+    before=$(sha256sum clean.vhdx)
+    for args in "check -" "read - --length 1" "check --files-from -" "write clean.vhdx"; do
+        run bash -c "'$VHDXRAY' $args <&-"
+        expect 3 "bad file descriptor"
+    done
+    run bash -c "'$VHDXRAY' check -q clean.vhdx <&-"
+    expect 0
+    [ "$before" = "$(sha256sum clean.vhdx)" ]
+}
+
 @test "an interrupted run leaves no temporary file" {
     mkfifo feed
     timeout 20 "$VHDXRAY" check -o report.txt - <feed &
@@ -138,4 +149,32 @@ setup() {
     exec 9>&-
     sleep 0.2
     ! compgen -G 'report.txt*' >/dev/null
+}
+
+@test "names as long as a folder takes them" {
+    for long in "$(printf 'x%.0s' $(seq 250)).vhdx" "$(printf 'é%.0s' $(seq 125)).vhdx"; do # é: two bytes, not to be cut apart
+        vx create "$long" --size 8M
+        expect 0
+        printf x | dd of="$long" bs=1 seek=$((0x30100)) conv=notrunc status=none
+        vx repair "$long" --copy fixed.vhdx
+        expect 4
+        vx repair "$long" --apply # there is no name for its journal
+        expect 3 "file name too long"
+        vx check -q "$long"
+        expect 1 "SUSPICIOUS"
+        mv fixed.vhdx "$long"
+        run bash -c "head -c 65536 /dev/urandom | '$VHDXRAY' write '$long'"
+        expect 0
+        vx replay "$long"
+        expect 0
+        vx undo "$long"
+        expect 5 "nothing to undo"
+        vx check -o "${long%vhdx}text" "$long"
+        expect 0
+        grep -q CLEAN "${long%vhdx}text"
+        rm "$long" "${long%vhdx}text"
+    done
+    [ "$(ls)" = $'clean.vhdx\ncorrupt.vhdx' ]
+    vx create "$(printf 'x%.0s' $(seq 256))" --size 8M
+    expect 3 "file name too long"
 }
