@@ -33,6 +33,13 @@ static bool collision_counts(const struct subject *s, enum bat_fact fact)
 
 /* ---- collisions, 014 - 019 ---- */
 
+/* 7-Zip compares blocks with blocks; structures that a block lies over are nothing to it. */
+static void hits_blocks_too(struct finding *f, const struct bat_note *n)
+{
+    if (f && (n->facts & (BAT_FACT_SAME_PAYLOAD | BAT_FACT_PARTIAL_PAYLOAD)) != 0)
+        f->stops |= PEER_7ZIP;
+}
+
 static void block_over_log(struct probe *p, const struct subject *s)
 {
     const struct bat_note *n = s->note;
@@ -46,6 +53,7 @@ static void block_over_log(struct probe *p, const struct subject *s)
     finding_actual(p, f, "0x%" PRIx64, n->off);
     finding_guest_of(f, n);
     finding_related(p, f, STRUCTURE_LOG, NO_INDEX, s->view->log_off);
+    hits_blocks_too(f, n);
     /* Where a log is there is a header. Of a sector bitmap that lies there, nobody knows what the log left. */
     if (guid_is_nil(&image_header(s->image)->log_guid) && !n->slot.is_bitmap) {
         finding_repair(f, REPAIR_CONSENT);
@@ -73,9 +81,8 @@ static void block_over_region(struct probe *p, const struct subject *s)
     finding_related(p, f, STRUCTURE_REGION_TABLE, (int64_t)e->ref, e->start);
     finding_means(p, f, "guest data of this block and %s cannot both be right",
                   phrase_owner(probe_arena(p), s->view, e));
-    if (e->start == s->view->bat_region.off)
-        finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_7ZIP); /* 7-Zip looks at this region alone */
-    else if (e->start != s->view->metadata_region.off)
+    hits_blocks_too(f, n);
+    if (e->start != s->view->bat_region.off && e->start != s->view->metadata_region.off)
         finding_is_no_matter_to(f, PEER_HYPERV); /* openvmm keeps no place free for regions it does not know */
 }
 

@@ -177,7 +177,7 @@ static void ends_with_last_structure(struct probe *p, const struct subject *s)
     /* What replaying the log would add is not there yet: VHDX-LOG-014. */
     uint64_t size = u64_min(v->src->size, s->image->file_size), end = layout_map_end(v->layout);
     uint64_t budget = LIMIT_RESIDUE_SCAN;
-    if (size <= end || size < HEADER_SECTION_LEN)
+    if (size <= end)
         return;
     struct finding *f =
         fail(p, at_file(end, size - end),

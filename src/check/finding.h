@@ -68,7 +68,8 @@ struct finding {
     uint64_t guest_off, guest_len;
     struct related_place *related;
     uint64_t related_count, related_cap;
-    uint64_t order; /* of discovery, for a stable sort */
+    uint64_t order;              /* of discovery, for a stable sort */
+    struct finding *kept_before; /* the one of its rule and severity, while rules run */
 };
 
 #endif

@@ -88,11 +88,13 @@ static bool has_empty_region(const struct image *img)
     return has_empty_bat(img) || (v->metadata_region.found && v->metadata_region.len == 0);
 }
 
-static bool has_odd_size(const struct image *img)
+/* It looks at one bit of the size: rests of a sector are all the same to it. */
+static bool has_odd_sectors(const struct image *img)
 {
     const struct metadata *m = &img->main->metadata;
 
-    return m->have_virtual_disk_size && m->virtual_disk_size % 4096 != 0;
+    return m->have_virtual_disk_size && m->have_logical_sector_size &&
+           (m->virtual_disk_size & m->logical_sector_size) != 0;
 }
 
 static bool has_empty_item(const struct image *img)
@@ -149,7 +151,7 @@ static const struct habit {
     {PEER_QEMU, has_empty_bat, "opens no disk without blocks"},
     {PEER_7ZIP, ends_early,
      "opens no image whose file ends before the log, the BAT region or the metadata region does"},
-    {PEER_7ZIP, has_odd_size, "opens no disk whose size is not a multiple of 4096 bytes"},
+    {PEER_7ZIP, has_odd_sectors, "opens no disk with an odd number of sectors"},
     {PEER_VIRTUALBOX, is_differencing, "opens no differencing disk"},
     {PEER_VIRTUALBOX, has_log_guid, "opens no image whose header names a log to replay"},
     {PEER_VIRTUALBOX, has_empty_region, "opens no image whose BAT or metadata region is empty"},

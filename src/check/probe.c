@@ -19,28 +19,51 @@ static bool list_add(struct arena *a, struct finding_list *l, struct finding *f)
     return true;
 }
 
+/*
+ * A place for one more finding of the rule. When all are taken, the last one of the least severity makes room for a
+ * more severe one: what is only counted is never worse than what is listed.
+ */
+static struct finding *make_room(struct probe *p, struct rule_result *r, enum severity severity)
+{
+    struct finding *f = NULL;
+    if (r->kept < p->max_findings) {
+        f = arena_alloc(p->arena, sizeof(*f));
+        if (!f || !list_add(p->arena, &p->pass->list, f)) {
+            probe_status(p, arena_status(p->arena));
+            return NULL;
+        }
+        r->kept++;
+        return f;
+    }
+    for (enum severity s = SEVERITY_INFO; s < severity && !f; s++) {
+        f = r->kept_of[s];
+        if (f)
+            r->kept_of[s] = f->kept_before;
+    }
+    return f;
+}
+
 static struct finding *keep(struct probe *p, enum severity severity, struct place at, const char *fmt, va_list ap)
 {
     struct rule_result *r = &p->pass->rules[p->rule_number];
     r->count++;
     r->outcome = RULE_FAILED;
     p->result->counts[severity] += p->pass->view == p->result->main_view;
-    if (r->kept >= p->max_findings)
+    struct finding *f = make_room(p, r, severity);
+    if (!f)
         return NULL;
-    struct finding *f = arena_alloc(p->arena, sizeof(*f));
-    if (!f || !list_add(p->arena, &p->pass->list, f)) {
-        probe_status(p, arena_status(p->arena));
-        return NULL;
-    }
-    r->kept++;
-    f->rule = p->rule;
-    f->rule_number = p->rule_number;
-    f->severity = severity;
-    f->at = at;
-    f->view = p->pass->view;
-    f->repair = p->rule->repair;
-    f->stops = p->rule->stops;
-    f->order = p->order++;
+    *f = (struct finding){
+        .rule = p->rule,
+        .rule_number = p->rule_number,
+        .severity = severity,
+        .at = at,
+        .view = p->pass->view,
+        .repair = p->rule->repair,
+        .stops = p->rule->stops,
+        .order = p->order++,
+        .kept_before = r->kept_of[severity],
+    };
+    r->kept_of[severity] = f;
     f->message = text_vformat(p->arena, fmt, ap);
     if (f->message[0] == '\0') /* no memory for its words; that is reported as a limit */
         f->message = p->rule->title;

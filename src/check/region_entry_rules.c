@@ -20,20 +20,10 @@
 
 enum { FIELD_GUID = 0, FIELD_OFF = 16, FIELD_LEN = 24, FIELD_REQUIRED = 28, REQUIRED = 1 };
 
-static bool is_empty_entry(const struct region_entry *r)
-{
-    return guid_is_nil(&r->guid) && r->off == 0 && r->len == 0 && r->required_word == 0;
-}
-
-/* An entry that only an impossible EntryCount makes one. */
+/* Of an entry without GUID: only an impossible EntryCount makes it one. */
 static bool is_beyond_reason(const struct region_table *t, const struct region_entry *r)
 {
-    return t->entry_count > REGION_ENTRIES_MAX && is_empty_entry(r);
-}
-
-static bool skip(const struct subject *s)
-{
-    return is_beyond_reason(s->table, s->region);
+    return t->entry_count > REGION_ENTRIES_MAX && r->off == 0 && r->len == 0 && r->required_word == 0;
 }
 
 static const char *name_of(struct probe *p, const struct region_entry *r)
@@ -89,7 +79,7 @@ static struct ranked *ranked_entries(struct probe *p, const struct view *v,
                                      bool (*matters)(const struct region_entry *r),
                                      int (*order)(const void *, const void *), uint32_t *ret_count)
 {
-    uint32_t n = used(v)->table.usable_count, count = 0;
+    uint32_t n = used(v)->told, count = 0;
     struct ranked *list = arena_array(probe_arena(p), n, sizeof(*list));
     if (!list) {
         probe_status(p, arena_status(probe_arena(p)));
@@ -127,8 +117,8 @@ static void guids_are_unique(struct probe *p, const struct subject *s)
             finding_repair(f, REPAIR_AUTOMATIC);
             finding_next(p, f, "vhdxray repair FILE (plan only; drops the second entry)");
         }
-        if (region_kind(b) == KNOWN_GUID_NONE)
-            finding_stops(f, PEER_HYPERV);
+        if (region_kind(b) == KNOWN_GUID_NONE) /* QEMU takes the name twice, but no place twice */
+            finding_stops(f, region_same_place(a, b) && b->len > 0 ? PEER_HYPERV | PEER_QEMU : PEER_HYPERV);
         else
             finding_stops(f, PEER_QEMU | PEER_HYPERV | PEER_7ZIP);
     }
@@ -153,6 +143,8 @@ static void regions_disjoint(struct probe *p, const struct subject *s)
             finding_actual(p, f, "0x%" PRIx64, e->r->off);
             finding_related(p, f, STRUCTURE_REGION_TABLE, furthest->index,
                             REGION_TABLE_OFF[s->view->used_table] + region_entry_off(furthest->index));
+            if (region_kind(e->r) == KNOWN_GUID_NONE || region_kind(furthest->r) == KNOWN_GUID_NONE)
+                finding_is_no_matter_to(f, PEER_7ZIP); /* it looks at the regions that it knows */
         }
         if (!furthest || e->r->off + e->r->len > reach)
             furthest = e;
@@ -271,7 +263,7 @@ static void known_regions_required(struct probe *p, const struct subject *s)
     const struct view *v = s->view;
     struct text names = words_of(p);
     uint32_t found[2], n = 0;
-    for (uint32_t i = 0; i < used(v)->table.usable_count && n < 2; i++) {
+    for (uint32_t i = 0; i < used(v)->told && n < 2; i++) {
         const struct region_entry *r = &used(v)->entries[i];
         if (region_kind(r) == KNOWN_GUID_NONE || (r->required_word & REQUIRED))
             continue;
@@ -321,8 +313,7 @@ static void required_regions_known(struct probe *p, const struct subject *s)
 static void optional_regions_known(struct probe *p, const struct subject *s)
 {
     uint64_t budget = LIMIT_RESIDUE_SCAN;
-    const struct region_table *t = &used(s->view)->table;
-    for (uint32_t i = 0; i < t->usable_count; i++) {
+    for (uint32_t i = 0; i < used(s->view)->told; i++) {
         const struct region_entry *r = &used(s->view)->entries[i];
         if (region_kind(r) != KNOWN_GUID_NONE || guid_is_nil(&r->guid) || (r->required_word & REQUIRED))
             continue;
@@ -378,7 +369,7 @@ static void region_has_length(struct probe *p, const struct subject *s)
 
 static void guid_is_set(struct probe *p, const struct subject *s)
 {
-    if (!guid_is_nil(&s->region->guid) || skip(s))
+    if (!guid_is_nil(&s->region->guid) || is_beyond_reason(s->table, s->region))
         return;
     struct finding *f =
         fail(p, at_region_entry(s, FIELD_GUID, 16),

@@ -120,7 +120,7 @@ static void walk_regions(struct driver *d, struct subject s)
     const struct region_copy *used = &s.view->regions[s.view->used_table];
     s.copy = s.view->used_table;
     s.table = &used->table;
-    for (uint32_t i = 0; i < used->table.usable_count; i++) {
+    for (uint32_t i = 0; i < used->told; i++) {
         s.entry = i;
         s.region = &used->entries[i];
         call_rules(d, SCOPE_REGION_ENTRY, &s);
@@ -314,6 +314,7 @@ static void replace_last(struct driver *d, struct pass *pass, const char *messag
     if (!f || f->rule == d->probe.rule || pass->rules[d->probe.rule_number].kept >= d->probe.max_findings)
         return;
     pass->rules[f->rule_number].kept--;
+    memset(pass->rules[f->rule_number].kept_of, 0, sizeof(pass->rules[f->rule_number].kept_of));
     pass->rules[d->probe.rule_number].kept++;
     *f = (struct finding){
         .rule = d->probe.rule,

@@ -28,9 +28,10 @@ enum rule_outcome { RULE_PASSED, RULE_FAILED, RULE_NOT_EVALUATED };
 
 struct rule_result {
     enum rule_outcome outcome;
-    const char *reason; /* NOT_EVALUATED: why */
-    uint64_t count;     /* findings, exact */
-    uint64_t kept;
+    const char *reason;                      /* NOT_EVALUATED: why */
+    uint64_t count;                          /* findings, exact */
+    uint64_t kept;                           /* the worst of them first, then those found first */
+    struct finding *kept_of[SEVERITY_COUNT]; /* the last one kept of each severity, while rules run */
 };
 
 struct limit_note {

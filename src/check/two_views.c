@@ -63,7 +63,9 @@ static void report_stored_only(struct probe *p, const struct pass *stored, const
             continue;
         uint64_t order = g->order;
         const char *message = g->message;
+        struct finding *kept_before = g->kept_before;
         *g = *f;
+        g->kept_before = kept_before;
         g->severity = SEVERITY_INFO;
         g->view = VIEW_STORED;
         g->repair = REPAIR_AUTOMATIC;

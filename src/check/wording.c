@@ -13,10 +13,19 @@
 #include "check/probe.h"
 #include "format/layout.h"
 
-/* A table can have thousands of faults of one kind. Those that are only counted need no words. */
+/*
+ * A table can have thousands of faults of one kind. Those that are only counted need no words. Whether words are for
+ * the last finding that is kept or for the one behind it cannot be told, so that one gets words as well.
+ */
 bool only_counts(const struct probe *p)
 {
-    return p->pass->rules[p->rule_number].kept >= p->max_findings;
+    const struct rule_result *r = &p->pass->rules[p->rule_number];
+    if (p->max_findings == 0)
+        return true;
+    for (enum severity s = SEVERITY_INFO; s < p->rule->severity; s++)
+        if (r->kept_of[s]) /* it makes room for a worse one */
+            return false;
+    return r->kept >= p->max_findings && r->count > r->kept;
 }
 
 struct text words_of(struct probe *p)

@@ -17,13 +17,13 @@ enum {
     SHOWN_PATH = 512, /* of a path */
 };
 
-/* Whether the next finding of the rule that runs would not be kept (--max-findings), so that it needs no words. */
+/* Whether a finding of the rule that runs was not kept already (--max-findings), so that the next needs no words. */
 bool only_counts(const struct probe *p);
 /* For its words; what is added to them then goes nowhere. So their length is nothing to judge by. */
 struct text words_of(struct probe *p);
 
 /*
- * Words for the next finding of the rule that runs; "" when it would not be kept anyway.
+ * Words for a finding of the rule that runs, before fail() or behind it; "" when it would not be kept anyway.
  *
  * Text that came from an image or a path, safe on a terminal, cut behind at most `max` bytes on a character boundary; a
  * cut text ends with "..." and its true length.

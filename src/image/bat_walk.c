@@ -438,7 +438,7 @@ static enum status add_structures(struct view *v)
                             (struct extent){.start = v->log_off, .end = v->log_off + v->log_len, .kind = OWNER_LOG});
     if (v->used_table >= 0) {
         const struct region_copy *c = &v->regions[v->used_table];
-        for (uint32_t i = 0; i < c->table.usable_count && st == STATUS_OK; i++) {
+        for (uint32_t i = 0; i < c->told && st == STATUS_OK; i++) {
             const struct region_entry *e = &c->entries[i];
             uint64_t end; /* what wraps owns nothing */
             if (u64_add(e->off, e->len, &end))

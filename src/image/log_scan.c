@@ -105,14 +105,14 @@ static void entry_append(struct scanner *c, struct log_entry e, enum log_defect 
 {
     struct log_scan *out = c->out;
 
-    if (c->status == STATUS_OK) /* not when an entry before this one could not be kept */
-        c->status = log_guids_note(c->arena, &c->guids, guid, &e.guid);
+    if (c->status != STATUS_OK) /* an entry before this one could not be kept */
+        return;
+    c->status = log_guids_note(c->arena, &c->guids, guid, &e.guid);
+    if (c->status == STATUS_OK &&
+        !arena_grow(c->arena, (void **)&out->entries, &c->entry_cap, out->entry_count, sizeof(*out->entries)))
+        c->status = arena_status(c->arena);
     if (c->status != STATUS_OK)
         return;
-    if (!arena_grow(c->arena, (void **)&out->entries, &c->entry_cap, out->entry_count, sizeof(*out->entries))) {
-        c->status = arena_status(c->arena);
-        return;
-    }
     e.defect = (uint8_t)defect;
     e.defect_item = item;
     e.live = !guid_is_nil(&c->live) && guid_equal(guid, &c->live);

@@ -83,6 +83,15 @@ enum status view_read_structure(struct view *v, uint64_t off, size_t len, size_t
     return STATUS_OK;
 }
 
+/* How many entries of table t have anything to say; all of its bytes behind `end` are zeros. */
+static uint32_t entries_told(const struct region_table *t, size_t end)
+{
+    if (t->entry_count <= REGION_ENTRIES_MAX)
+        return t->usable_count;
+    uint64_t bytes = end - u64_min(end, REGION_TABLE_HEADER_LEN);
+    return (uint32_t)u64_min(t->usable_count, u64_div_up(bytes, REGION_ENTRY_LEN));
+}
+
 static enum status read_region_copy(struct view *v, unsigned which)
 {
     struct region_copy *c = &v->regions[which];
@@ -91,6 +100,7 @@ static enum status read_region_copy(struct view *v, unsigned which)
 
     c->off = REGION_TABLE_OFF[which];
     st = view_read_structure(v, c->off, REGION_TABLE_LEN, REGION_TABLE_HEADER_LEN, &bytes, &c->got, &c->io_error);
+    const size_t end = st == STATUS_OK ? span_end_nonzero(bytes) : 0;
     if (st == STATUS_OK)
         st = structure_extend(v->arena, &bytes, region_table_front_len(bytes));
     if (st != STATUS_OK)
@@ -104,7 +114,8 @@ static enum status read_region_copy(struct view *v, unsigned which)
     c->entries = arena_array(v->arena, c->table.usable_count, sizeof(*c->entries));
     if (!c->entries)
         return arena_status(v->arena);
-    for (uint32_t i = 0; i < c->table.usable_count; i++) {
+    c->told = entries_told(&c->table, end);
+    for (uint32_t i = 0; i < c->told; i++) { /* the others are zeros already */
         if (!region_entry_decode(&c->table, i, &c->entries[i]))
             return STATUS_INTERNAL;
     }
@@ -115,7 +126,7 @@ static struct region_ref find_region(const struct view *v, enum known_guid which
 {
     const struct region_copy *c = &v->regions[v->used_table];
     struct region_ref r = {.found = false};
-    for (uint32_t i = 0; i < c->table.usable_count; i++) {
+    for (uint32_t i = 0; i < c->told; i++) {
         const struct region_entry *e = &c->entries[i];
         if (!guid_equal(&e->guid, known_guid(which)))
             continue;

@@ -47,6 +47,7 @@ struct region_copy {
     bool valid;                 /* signature and CRC */
     struct region_table table;  /* decoded over zero-filled bytes when got is short */
     struct region_entry *entries; /* table.usable_count, only when the signature is right */
+    uint32_t told; /* entries to look at: without the empty ones at the end that an impossible EntryCount brings */
 };
 
 /* The entry of one wanted region in the used table. */

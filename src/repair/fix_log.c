@@ -91,7 +91,8 @@ static enum status name_guest_range(struct fixing *x)
     if (a == b || b->geometry_absence != ABSENT_NOT)
         return STATUS_OK;
     if (a->geometry_absence != ABSENT_NOT || a->bat.absence != ABSENT_NOT || b->bat.absence != ABSENT_NOT ||
-        a->bat.off != b->bat.off || a->bat.walk_entries != b->bat.walk_entries || fix_found(x, "VHDX-SBM-008") ||
+        a->bat.off != b->bat.off || a->bat.walk_entries != b->bat.walk_entries ||
+        a->geometry.block_size != b->geometry.block_size || fix_found(x, "VHDX-SBM-008") ||
         fix_found(x, "VHDX-LOG-021")) {
         fix_guest(x, 0, b->geometry.virtual_size);
         return STATUS_OK;

@@ -49,7 +49,9 @@ enum status trial_survey(struct fixing *x, struct trial *t)
 {
     enum status st = view_build(t->arena, t->store->source, VIEW_STORED, x->view->log_off, x->view->log_len, &t->view);
 
-    return st == STATUS_OK ? view_survey(t->view) : st;
+    if (st == STATUS_OK)
+        st = view_survey(t->view);
+    return st == STATUS_OK && t->view->io_error ? STATUS_IO : st; /* as in trial_check() */
 }
 
 void trial_close(struct trial *t)

@@ -84,7 +84,8 @@ static void sessions_table(struct report *r, const struct image *img)
 
     if (sessions == NULL) { /* the image's budget is used up, and coverage says so */
         out_printf(r, "<p class=\"incomplete\">There was no memory left to sum up the sessions.</p>\n");
-        r->json.failed = r->json.failed || arena_status(img->arena) != STATUS_LIMIT;
+        if (arena_status(img->arena) != STATUS_LIMIT)
+            r->json.failed = true;
         return;
     }
     if (img->log.guid_count == 0)

@@ -156,6 +156,7 @@ static enum status write_regions(struct creation *c)
     return st;
 }
 
+/* Of a BAT that is written at all: its blocks have places, or are known to be zeros. */
 static uint64_t initial_entry(const struct creation *c, uint64_t index)
 {
     const struct create_layout *l = &c->layout;
@@ -165,7 +166,7 @@ static uint64_t initial_entry(const struct creation *c, uint64_t index)
         return BITMAP_NOT_PRESENT;
     if (l->mapped)
         return bat_entry_make(l->payload_off + slot.block * l->geometry.block_size, PAYLOAD_FULLY_PRESENT);
-    return c->options->block_state_zero ? PAYLOAD_ZERO : PAYLOAD_NOT_PRESENT;
+    return PAYLOAD_ZERO;
 }
 
 /* Nothing to write for blocks that are not present: their entries are zero. */
