@@ -504,6 +504,11 @@ static void older_version(struct img *img)
     header_16(img, 0, IMG_HEADER_LOG_VERSION, 1);
 }
 
+static void older_format(struct img *img)
+{
+    header_16(img, 0, IMG_HEADER_VERSION, 2);
+}
+
 static void sign_fields_only(struct img *img)
 {
     uint8_t *h = img_header(img, 0);
@@ -892,6 +897,7 @@ static const struct test_case cases[] = {
     {"hdr-older-log-guid", "VHDX-HDR-023", I, .mutate = older_log_guid},
     {"hdr-older-log-place", "VHDX-HDR-024", W, .mutate = older_log_place},
     {"hdr-older-version", "VHDX-HDR-025", W, .mutate = older_version},
+    {"hdr-older-format", "VHDX-HDR-025", W, .mutate = older_format},
     {"hdr-checksum-of-fields", "VHDX-HDR-026", I, .mutate = sign_fields_only, .inside = older_header_crc,
      .also = "VHDX-HDR-003", .guard_also = "VHDX-HDR-003"},
     {"hdr-checksum-of-slot", "VHDX-HDR-026", I, .mutate = sign_whole_slot, .also = "VHDX-HDR-003"},

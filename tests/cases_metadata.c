@@ -810,6 +810,7 @@ static const struct test_case cases[] = {
     {"meta-2048-entries", "VHDX-META-002", E, .mutate = metadata_2048, .inside = metadata_2047,
      .guard_also = "VHDX-META-006 VHDX-META-014"},
     {"meta-65535-entries", "VHDX-META-002", E, .mutate = metadata_65535},
+    {"meta-65535-entries-of-windows", "VHDX-META-002", E, .params = &WINDOWS, .mutate = metadata_65535},
     {"meta-table-reserved", "VHDX-META-003", W, .mutate = metadata_reserved},
     {"meta-table-reserved2", "VHDX-META-003", W, .mutate = metadata_reserved2},
     {"meta-entry-flag", "VHDX-META-004", W, .mutate = entry_flag_8},

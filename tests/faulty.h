@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "base/arena.h"
 #include "io/source.h"
 
 struct faulty {
@@ -19,6 +20,8 @@ struct faulty {
     uint64_t bad_off, bad_len;
     uint64_t reads;          /* so far */
     enum status read_status; /* of a read that fails; STATUS_OK stands for STATUS_IO */
+    struct arena *arena;     /* NULL: none; when a read fails, an allocation behind it does as well: ... */
+    uint64_t fail_next;      /* ... the first, the second ... */
     uint64_t questions;      /* for data and holes, so far */
     enum status hole_status; /* of every question for data and holes; STATUS_OK: the base answers */
 };
@@ -30,6 +33,8 @@ static inline enum status faulty_read(struct source *s, uint64_t off, void *buf,
     bool bad = f->fail_read != 0 && (f->sticky ? f->reads >= f->fail_read : f->reads == f->fail_read);
     if (!bad && off < f->bad_off + f->bad_len && f->bad_off < off + len)
         bad = true;
+    if (bad && f->arena != NULL)
+        arena_fail_at(f->arena, f->fail_next, false);
     if (bad && f->read_status != STATUS_OK)
         return f->read_status;
     if (bad) {

@@ -649,6 +649,21 @@ static void log_brings_the_geometry(struct img *img)
     put_le64(img_metadata_item(img, KNOWN_ITEM_VIRTUAL_DISK_SIZE), 0);
 }
 
+/* In the region tables of the file itself the metadata lies over the BAT. */
+static void log_brings_the_regions(struct img *img)
+{
+    struct img_log_desc pages[3];
+
+    for (unsigned copy = 0; copy < 2; copy++)
+        (void)logged(img, REGION_TABLE_OFF[copy], &pages[copy]);
+    put_le32(logged(img, img->item_off[KNOWN_ITEM_PHYSICAL_SECTOR_SIZE], &pages[2]), 777);
+    img_make_dirty(img, pages, 3);
+    for (unsigned copy = 0; copy < 2; copy++)
+        put_le32(img_region_find(img, copy, KNOWN_REGION_METADATA) + 24,
+                 (uint32_t)(img->bat_off + MIB - img->metadata_off));
+    img_sign_region_tables(img);
+}
+
 static void log_makes_the_disk_larger(struct img *img)
 {
     struct img_log_desc pages[2];
@@ -1065,6 +1080,8 @@ const struct plan_way plan_ways[] = {
      ASKS(.consent = "VHDX-LOG-028"), .step = "what is only in the log"},
     {CASE("log that brings the geometry", "VHDX-LOG-028", .mutate = log_brings_the_geometry),
      ASKS(.consent = "VHDX-LOG-028"), .stays = "would have VHDX-META-031"},
+    {CASE("log that brings the regions", "VHDX-LOG-028", .mutate = log_brings_the_regions),
+     ASKS(.consent = "VHDX-LOG-028"), .stays = "would have VHDX-"},
     {CASE("log that makes the disk larger", "VHDX-LOG-028", .mutate = log_makes_the_disk_larger),
      ASKS(.consent = "VHDX-LOG-028"), .step = "what is only in the log"},
     {CASE("log that moves the BAT", "VHDX-LOG-028", .mutate = log_moves_the_bat), ASKS(.consent = "VHDX-LOG-028"),

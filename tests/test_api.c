@@ -20,6 +20,7 @@
 #include "api_memory.h"
 #include "api_parts.h"
 #include "base/le.h"
+#include "fresh_dir.h"
 
 #include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
 
@@ -29,17 +30,13 @@ static char dir[PATH_MAX];
 static int enter(void **state)
 {
     (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(dir, sizeof(dir), "%s/vhdxray-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    return mkdtemp(dir) == NULL || chdir(dir) != 0;
+    return !fresh_dir_make(dir) || chdir(dir) != 0;
 }
 
 static int leave(void **state)
 {
     (void)state;
-    char command[PATH_MAX + 16];
-    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-    return chdir("/") != 0 || system(command) != 0; /* NOLINT: the name is ours */
+    return !fresh_dir_remove(dir);
 }
 
 static void save(const char *name, const struct img_params *p)
@@ -746,11 +743,11 @@ static void memory_is_limited(void **state)
     }
     assert_true(opened > 0 && refused > 0);
 
-    /* Names that nobody needs, to fill what opening leaves over. */
-    const char *names[256];
-    char name[256];
+    /* Names that nobody needs, to fill what opening leaves over: then there is no memory for the rules either. */
+    const char *names[256], *text = "none";
+    static char name[4096];
+    int unchecked = 0;
     memset(name, 'n', sizeof(name) - 1);
-    name[sizeof(name) - 1] = '\0';
     for (size_t i = 0; i < 256; i++)
         names[i] = name;
     vhdxray_options o = {.size_of = sizeof(o), .parents = names, .max_memory = 4096};
@@ -759,7 +756,30 @@ static void memory_is_limited(void **state)
             o.max_memory += 2048;
         use_all(image, true);
         vhdxray_close(image);
+        assert_int_equal(memory_open(&m, &o, &image), VHDXRAY_OK);
+        vhdxray_status status = vhdxray_get_json(image, &text, NULL);
+        assert_true(status == VHDXRAY_OK || status == VHDXRAY_ERROR_LIMIT);
+        assert_true((status == VHDXRAY_OK) == (vhdxray_last_error(image)[0] == '\0'));
+        unchecked += vhdxray_check(image, &(vhdxray_summary){.size_of = sizeof(vhdxray_summary)}) != VHDXRAY_OK;
+        vhdxray_close(image);
     }
+    assert_true(unchecked > 0);
+
+    /* A name is copied, and counts. */
+    const uint64_t closes = m.closes;
+    static char long_name[2 << 20];
+    const char *const two[] = {"short", long_name};
+    char message[256];
+    memset(long_name, 'n', sizeof(long_name) - 1);
+    o = (vhdxray_options){.size_of = sizeof(o), .parents = two, .parent_count = 2, .max_memory = sizeof(long_name)};
+    vhdxray_callbacks c = memory_callbacks(&m);
+    assert_int_equal(vhdxray_open_callbacks(&c, "m", &o, &image, message, sizeof(message)), VHDXRAY_ERROR_LIMIT);
+    assert_null(image);
+    assert_string_not_equal(message, "");
+    assert_int_equal(m.closes, closes);
+    o.max_memory *= 2;
+    assert_int_equal(memory_open(&m, &o, &image), VHDXRAY_OK);
+    vhdxray_close(image);
     img_free(img);
 }
 

@@ -77,6 +77,31 @@ static void step_is_the_block_size(void **state)
     assert_int_equal(bat_guess_step(&(struct bat_guess){.live = 1}), 0);
 }
 
+/* Places that are named again, and those behind the end of the file, take off their share, cut to whole points. */
+static void shares_are_cut(void **state)
+{
+    static const struct {
+        unsigned again, past; /* of 16 places each so often, so many of them behind the end */
+        unsigned score;
+    } rows[] = {
+        {1, 0, 100}, {2, 0, 50}, {3, 0, 34}, /* 100 - 66.67 */
+        {1, 8, 75},  {1, 5, 85},             /* 100 - 15.63 */
+        {1, 16, 50}, {3, 16, 0},
+    };
+    (void)state;
+    for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+        memset(page, 0, sizeof(page));
+        for (unsigned i = 0; i < 16; i++)
+            for (unsigned k = 0; k < rows[r].again; k++)
+                set(i * rows[r].again + k,
+                    bat_entry_make((i < 16 - rows[r].past ? 4 * MIB : SIZE) + (uint64_t)i * 2 * MIB, 6));
+        struct bat_guess g = guess();
+        assert_int_equal(g.live, 16 * rows[r].again);
+        if (bat_guess_score(&g) != rows[r].score)
+            fail_msg("row %zu: %u", r, bat_guess_score(&g));
+    }
+}
+
 static void scores(void **state)
 {
     (void)state;
@@ -235,6 +260,7 @@ int main(void)
         cmocka_unit_test(sums),
         cmocka_unit_test(step_is_the_block_size),
         cmocka_unit_test(scores),
+        cmocka_unit_test(shares_are_cut),
         cmocka_unit_test(odd_entries),
         cmocka_unit_test(more_places_are_worth_more),
         cmocka_unit_test(the_first_byte_counts),

@@ -583,6 +583,40 @@ static void state_7_needs_a_bitmap_inside_the_file(void **state)
     }
 }
 
+/* The table ends right before the slot of the second chunk's bitmap; that of the first says nothing about it. */
+static void state_7_needs_the_slot_of_its_bitmap(void **state)
+{
+    const struct img_block blocks[] = {
+        {.block = 0, .state = 7}, {.block = 1, .state = 4}, {.block = 32768, .state = 7}};
+    struct img *img = img_create(&(struct img_params){.type = IMG_DIFFERENCING,
+                                                      .virtual_size = 65536 * MIB,
+                                                      .block_size = MIB,
+                                                      .logical_sector_size = 4096,
+                                                      .states = "",
+                                                      .blocks = blocks,
+                                                      .block_count = 3,
+                                                      .data = IMG_DATA_NONE});
+    (void)state;
+    assert_int_equal(img->geometry.entries, 2 * 32769);
+    for (unsigned cut = 0; cut < 2; cut++) {
+        struct img *one = img_clone(img);
+        for (unsigned c = 0; c < 2; c++)
+            put_le32(img_region_find(one, c, KNOWN_REGION_BAT) + 24, (uint32_t)((2 * 32769 - cut) * BAT_ENTRY_LEN));
+        img_sign_region_tables(one);
+        struct walk w = walk(one);
+        assert_int_equal(w.notes.count, 1 + cut);
+        assert_int_equal(w.notes.items[0].index, 1);
+        assert_int_equal(w.notes.items[0].facts, BAT_FACT_STATE);
+        if (cut) {
+            assert_int_equal(w.notes.items[1].index, 32769);
+            assert_int_equal(w.notes.items[1].facts, BAT_FACT_NO_BITMAP);
+            assert_int_equal(w.notes.items[1].bitmap_raw, 0);
+        }
+        walk_free(&w);
+    }
+    img_free(img);
+}
+
 static void slots_behind_the_last_entry_are_unused(void **state)
 {
     struct img *img = img_create(NULL);
@@ -776,9 +810,15 @@ static void compare_needs_the_same_place(void **state)
     struct walk a = walk(img_create(&(struct img_params){.states = "66"}));
     struct walk b = walk(img_create(&(struct img_params){.states = "22", .log_len = 3 * MIB}));
     struct walk c = walk(img_create(&(struct img_params){.states = "22", .virtual_size = 40 * MIB}));
+    struct walk d =
+        walk(img_create(&(struct img_params){.states = "22", .virtual_size = 40 * MIB, .block_size = 4 * MIB}));
     struct changes l = {.count = 0};
     (void)state;
     assert_int_not_equal(a.view->bat.off, b.view->bat.off);
+    assert_int_equal(a.view->bat.off, d.view->bat.off);
+    assert_int_equal(a.view->geometry.entries, d.view->geometry.entries); /* as many, for blocks twice as large */
+    assert_int_equal(bat_compare(a.view, d.view, collect_change, &l), STATUS_OK);
+    walk_free(&d);
     assert_int_equal(bat_compare(a.view, b.view, collect_change, &l), STATUS_OK);
     assert_int_equal(bat_compare(a.view, c.view, collect_change, &l), STATUS_OK);
     assert_int_equal(l.count, 0);
@@ -924,6 +964,31 @@ static void unreadable_bat_is_no_verdict(void **state)
     img_free(img);
 }
 
+/* The host reads, but does not say where data is: that is no table without blocks. */
+static void a_bat_whose_holes_are_not_known_is_no_verdict(void **state)
+{
+    static const enum status why[] = {STATUS_IO, STATUS_LIMIT};
+    struct img *img =
+        img_create(&(struct img_params){.virtual_size = TIB, .block_size = MIB, .states = "", .data = IMG_DATA_NONE});
+    struct source *src = img_source(img);
+    (void)state;
+    img_bat_set(img, 900000, 100 * MIB | 6);
+    for (unsigned i = 0; i < 2; i++) {
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct faulty f;
+        struct view *v = build_view(a, faulty_over(&f, src), img);
+        f.hole_status = why[i];
+        assert_int_equal(view_survey(v), i == 0 ? STATUS_OK : why[i]);
+        assert_true(f.questions > 0);
+        assert_int_equal(v->io_error, i == 0);
+        assert_null(v->survey);
+        assert_int_equal(v->bat.absence, i == 0 ? ABSENT_IO : ABSENT_NOT);
+        arena_destroy(a);
+    }
+    source_close(src);
+    img_free(img);
+}
+
 /* ---- large BATs, made up on the fly ---- */
 
 struct made_up {
@@ -1045,6 +1110,29 @@ static void any_order_takes_one_pass(void **state)
     uint64_t ranges = 0;
     layout_map_free_ranges(l.view.layout, layout_map_end(l.view.layout), count_range, &ranges);
     assert_int_equal(ranges, 1);
+    arena_destroy(l.arena);
+}
+
+static uint64_t few_notable(uint64_t block)
+{
+    return block == 77 || block == (1 << 21) + 5 ? 4 : shuffled(block);
+}
+
+/* Of 32 MiB of entries that are all in use, only those around the two that are notable are read again. */
+static void notable_entries_are_visited_alone(void **state)
+{
+    struct large l;
+    (void)state;
+    large_open(&l, 1 << 22, MIB, few_notable, 64 * MIB);
+    assert_int_equal(view_survey(&l.view), STATUS_OK);
+    assert_int_equal(l.view.survey->notable, 2);
+    const uint64_t before = l.source.source.read_bytes;
+    struct notes n = visit(&l.view);
+    assert_int_equal(n.count, 2);
+    assert_int_equal(n.items[0].slot.block, 77);
+    assert_int_equal(n.items[1].slot.block, (1 << 21) + 5);
+    assert_true(l.source.source.read_bytes - before < MIB);
+    free(n.items);
     arena_destroy(l.arena);
 }
 
@@ -1382,6 +1470,7 @@ int main(void)
         cmocka_unit_test(last_block_may_be_cut_behind_the_guest_data),
         cmocka_unit_test(a_bitmap_slot_without_parent_disturbs_nobody),
         cmocka_unit_test(state_7_needs_a_bitmap_inside_the_file),
+        cmocka_unit_test(state_7_needs_the_slot_of_its_bitmap),
         cmocka_unit_test(slots_behind_the_last_entry_are_unused),
         cmocka_unit_test(visit_stops_when_told),
         cmocka_unit_test(a_block_behind_scattered_ones_goes_on_with_the_last),
@@ -1395,8 +1484,10 @@ int main(void)
         cmocka_unit_test(memory_may_end_anywhere),
         cmocka_unit_test(no_far_overlap_is_lost_without_memory),
         cmocka_unit_test(unreadable_bat_is_no_verdict),
+        cmocka_unit_test(a_bat_whose_holes_are_not_known_is_no_verdict),
         cmocka_unit_test(full_disk_in_order_takes_one_pass),
         cmocka_unit_test(any_order_takes_one_pass),
+        cmocka_unit_test(notable_entries_are_visited_alone),
         cmocka_unit_test(small_blocks_in_any_order),
         cmocka_unit_test(random_overlaps_stay_linear),
         cmocka_unit_test(many_far_blocks_take_several_passes),

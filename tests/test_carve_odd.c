@@ -344,6 +344,30 @@ static void pages_that_are_no_table(void **state)
     img_free(img);
 }
 
+/* States and idle places, one for each block, are a table when nothing speaks against any of them. */
+static void a_table_without_blocks(void **state)
+{
+    struct img *img = img_create(&(struct img_params){.states = "6666666666", .data = IMG_DATA_NONE});
+    uint64_t end = img->size;
+    struct odd o;
+
+    (void)state;
+    img_resize(img, end + 60 * MIB);
+    for (uint64_t i = 0; i < 10; i++)
+        put_le64(img_bytes(img, end + MIB + 8 * i, 8), bat_entry_make(end + (10 + 2 * i) * MIB, PAYLOAD_UNMAPPED));
+    for (unsigned same = 0; same < 2; same++) {
+        odd_open(&o, img_source(img), false);
+        assert_int_equal(o.c->counts[CARVE_BAT], same ? 1 : 2);
+        assert_int_equal(at(&o, CARVE_BAT, end + MIB) == NULL, same);
+        if (!same)
+            assert_int_equal(at(&o, CARVE_BAT, end + MIB)->u.bat->guess.live, 0);
+        odd_done(&o);
+        /* Two blocks had one place. */
+        put_le64(img_bytes(img, end + MIB + 8 * 9, 8), bat_entry_make(end + 26 * MIB, PAYLOAD_UNMAPPED));
+    }
+    img_free(img);
+}
+
 /* Metadata that says it is longer than a region can be, than the file is, and than it was taken for. */
 static void long_metadata(void **state)
 {
@@ -695,6 +719,7 @@ int main(void)
         cmocka_unit_test(the_end_of_what_is_looked_at),
         cmocka_unit_test(many_geometries),
         cmocka_unit_test(many_tables),
+        cmocka_unit_test(a_table_without_blocks),
         cmocka_unit_test(pages_that_are_no_table),
         cmocka_unit_test(long_metadata),
         cmocka_unit_test(the_log_of_the_best_header),

@@ -146,6 +146,28 @@ static void a_named_parent_is_taken_where_nothing_fits(void **state)
     arena_destroy(s.arena);
 }
 
+/* It is named by its second name; the first is the file's. */
+static void a_named_parent_may_have_two_names(void **state)
+{
+    static const struct member m[] = {
+        {.path = "child", .guid = 2, .linkage = 99, .inode = 4},
+        {.path = "other", .guid = 4, .hidden = true, .inode = 6},
+        {.path = "a", .guid = 3, .hidden = true, .inode = 5},
+        {.path = "b", .guid = 3, .hidden = true, .inode = 5},
+    };
+    static const uint32_t named[] = {3};
+    struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+    (void)state;
+    assert_int_equal(build(&s, m, 4), STATUS_OK);
+    assert_int_equal(chain_set_resolve(&s, named, 1), STATUS_OK);
+    assert_int_equal(s.files[3].same_as, 2);
+    assert_int_equal(s.files[0].verdict, LINK_MISMATCH);
+    assert_int_equal(s.files[0].parent, 2);
+    assert_int_equal(s.files[2].children, 1);
+    assert_int_equal(s.files[3].children, 0);
+    arena_destroy(s.arena);
+}
+
 static void one_guid_on_all_files(void **state)
 {
     struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
@@ -231,7 +253,19 @@ static void memory_that_is_gone(void **state)
 /* What the parent has instead of the GUID that the child asks for tells what happened to it. */
 static void near_misses(void **state)
 {
-    enum { OLDER_HEADER, FILE_WRITE, DISK_ID, NOTHING, NO_HEADER, SECOND, SECTOR_SIZE, FIRST, ROWS };
+    enum {
+        OLDER_HEADER,
+        FILE_WRITE,
+        DISK_ID,
+        NOTHING,
+        NO_HEADER,
+        SECOND,
+        SECTOR_SIZE,
+        NO_SECTOR_SIZE,        /* of the child */
+        NO_PARENT_SECTOR_SIZE, /* each is not known: nothing speaks against it */
+        FIRST,
+        ROWS
+    };
     static const struct {
         enum link_verdict verdict;
         const char *near_miss;
@@ -243,6 +277,8 @@ static void near_misses(void **state)
         [NO_HEADER] = {LINK_UNREADABLE, NULL},
         [SECOND] = {LINK_FITS_SECOND, NULL},
         [SECTOR_SIZE] = {LINK_SECTOR_SIZE, NULL},
+        [NO_SECTOR_SIZE] = {LINK_FITS, NULL},
+        [NO_PARENT_SECTOR_SIZE] = {LINK_FITS, NULL},
         [FIRST] = {LINK_FITS, NULL}, /* then the second linkage is not asked for */
     };
     static const struct member m[] = {
@@ -258,16 +294,18 @@ static void near_misses(void **state)
             struct chain_file *child = &s.files[0], *parent = &s.files[1];
             parent->have_other_guid = row == OLDER_HEADER;
             parent->other_data_write_guid = guid_of(row == OLDER_HEADER ? 99 : 98);
-            parent->file_write_guid = guid_of(row == FILE_WRITE ? 99 : 97);
+            parent->file_write_guid = guid_of(row == FILE_WRITE || row == NO_HEADER ? 99 : 97);
             parent->have_disk_id = row == DISK_ID;
             parent->disk_id = guid_of(99); /* counts only when it is there */
             parent->have_data_write_guid = row != NO_HEADER;
             child->have_linkage2 = row == SECOND || row == NOTHING || row == FIRST;
             child->linkage2 = guid_of(row == SECOND ? 3 : 96);
-            if (row == SECTOR_SIZE || row == FIRST)
+            if (row >= SECTOR_SIZE)
                 child->linkage = guid_of(3);
-            if (row == SECTOR_SIZE)
+            if (row >= SECTOR_SIZE && row <= NO_PARENT_SECTOR_SIZE)
                 parent->logical_sector_size = 4096;
+            child->have_geometry = row != NO_SECTOR_SIZE;
+            parent->have_geometry = row != NO_PARENT_SECTOR_SIZE;
             assert_int_equal(chain_set_resolve(&s, by_name ? NULL : named, by_name ? 0 : 1), STATUS_OK);
             child = &s.files[0];
             assert_int_equal(child->verdict, want[row].verdict);
@@ -284,14 +322,17 @@ static void chains_that_are_too_deep(void **state)
 {
     struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
     struct img *parent = img_create(NULL);
-    const uint32_t files = (uint32_t)LIMIT_CHAIN_DEPTH + 1;
+    const uint32_t files = (uint32_t)LIMIT_CHAIN_DEPTH + 2;
     (void)state;
     for (unsigned i = 1; i <= files; i++)
         assert_int_equal(add(&s, &(struct member){.path = "file", .guid = i, .linkage = i - 1}, parent), STATUS_OK);
+    s.files[files - 1].logical_sector_size = 4096; /* what speaks against the link itself is said, however deep it is */
     assert_int_equal(chain_set_resolve(&s, NULL, 0), STATUS_OK);
-    assert_int_equal(s.files[files - 2].verdict, LINK_FITS);
-    assert_int_equal(s.files[files - 2].depth, LIMIT_CHAIN_DEPTH - 1);
-    assert_int_equal(s.files[files - 1].verdict, LINK_TOO_DEEP);
+    assert_int_equal(s.files[files - 3].verdict, LINK_FITS);
+    assert_int_equal(s.files[files - 3].depth, LIMIT_CHAIN_DEPTH - 1);
+    assert_int_equal(s.files[files - 2].verdict, LINK_TOO_DEEP);
+    assert_int_equal(s.files[files - 1].depth, LIMIT_CHAIN_DEPTH + 1);
+    assert_int_equal(s.files[files - 1].verdict, LINK_SECTOR_SIZE);
     img_free(parent);
     arena_destroy(s.arena);
 }
@@ -388,6 +429,7 @@ int main(void)
         cmocka_unit_test(one_file_by_two_names),
         cmocka_unit_test(copies_are_told_by_their_names),
         cmocka_unit_test(a_named_parent_is_taken_where_nothing_fits),
+        cmocka_unit_test(a_named_parent_may_have_two_names),
         cmocka_unit_test(one_guid_on_all_files),
         cmocka_unit_test(nothing_at_all),
         cmocka_unit_test(verdicts_have_names),

@@ -255,6 +255,39 @@ static void parent_that_is_not_looked_at(void **state)
     img_free(parent_img);
 }
 
+/* Memory ends when a read has just failed: what is missing is said all the same. */
+static void a_read_and_an_allocation_fail(void **state)
+{
+    struct img *images[] = {dirty_image(), img_create(&(struct img_params){.type = IMG_DIFFERENCING}),
+                            img_create(&(struct img_params){.windows_traces = true, .states = "46.6U7"})};
+    uint64_t both = 0;
+    (void)state;
+    *img_bytes(images[2], MIB - 1, 1) = 1;
+    *img_bytes(images[2], images[2]->metadata_off + MIB - 1, 1) = 1;
+    for (size_t i = 0; i < sizeof(images) / sizeof(images[0]); i++) {
+        bool failed = true;
+        for (uint64_t n = 1; failed; n++)
+            for (uint64_t next = 1; next <= 4; next++) {
+                struct checked c = {.arena = arena_create(LIMIT_MEMORY_DEFAULT), .base = img_source(images[i])};
+                (void)faulty_over(&c.faulty, c.base);
+                c.faulty.fail_read = n;
+                c.faulty.arena = c.arena;
+                c.faulty.fail_next = next;
+                open_and_check(&c, images[i]);
+                failed = c.faulty.reads >= n;
+                both += arena_status(c.arena) != STATUS_OK;
+                assert_true(c.status == STATUS_OK || c.status == STATUS_NO_MEMORY);
+                if (c.status == STATUS_OK) {
+                    assert_int_equal(c.result->complete, !failed);
+                    assert_int_equal(c.result->io_error, failed);
+                }
+                drop(&c);
+            }
+        img_free(images[i]);
+    }
+    assert_true(both > 100);
+}
+
 static void every_read_fails_in_turn(void **state)
 {
     (void)state;
@@ -277,6 +310,7 @@ int main(void)
         cmocka_unit_test(time_that_is_over),
         cmocka_unit_test(the_last_finding_gives_way),
         cmocka_unit_test(parent_that_is_not_looked_at),
+        cmocka_unit_test(a_read_and_an_allocation_fail),
         cmocka_unit_test(every_read_fails_in_turn),
         cmocka_unit_test(every_allocation_fails_in_turn),
     };

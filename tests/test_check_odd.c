@@ -402,6 +402,84 @@ static void more_zeros_than_are_looked_into(void **state)
     img_free(img);
 }
 
+static uint64_t small_holes_end; /* each second 4 KiB in front of it; behind it is one hole */
+
+static enum status small_holes(struct source *s, uint64_t off, uint64_t *ret_data, uint64_t *ret_hole)
+{
+    enum { PART = 4096 };
+    const uint64_t odd = off / PART % 2;
+
+    ((struct faulty *)s)->questions++;
+    *ret_data = off >= small_holes_end ? s->size : odd ? (off / PART + 1) * PART : off;
+    *ret_hole = off >= small_holes_end ? s->size : (off / PART + 1 + odd) * PART;
+    return STATUS_OK;
+}
+
+/* Where a host file is full of small holes a large one is looked for, but not without end. */
+static void more_holes_than_are_asked_for(void **state)
+{
+    static const struct source_ops ops = {.read = faulty_read, .next_data = small_holes, .close = faulty_close};
+    struct img *img =
+        img_create(&(struct img_params){.type = IMG_FIXED, .virtual_size = 300 * MIB, .data = IMG_DATA_NONE});
+
+    (void)state;
+    for (unsigned far = 0; far < 2; far++) {
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct host_facts host = {
+            .known = true,
+            .info = {.kind = FILE_KIND_REGULAR, .size = img->size, .allocated_bytes = 100 * MIB, .mtime_sec = 1}};
+        struct source *base = img_source(img);
+        struct check_result *res;
+        struct image *image;
+        struct faulty faulty;
+
+        assert_non_null(a);
+        small_holes_end = img->payload_off + (far ? 200 : 100) * MIB; /* 25,600 parts, and 12,800 */
+        faulty_over(&faulty, base)->ops = &ops;
+        assert_int_equal(image_open(a, &faulty.source, "x.vhdx", &host, NULL, &image), STATUS_OK);
+        assert_int_equal(check_run(image, &(struct check_options){.max_findings = 100}, NULL, &res), STATUS_OK);
+        assert_int_equal(said(res, "are a hole of the host file") == NULL, far);
+        if (!far)
+            assert_said(res, "200.0 MiB of payload blocks at 0x");
+        assert_true(faulty.questions < LIMIT_HOLE_QUESTIONS + 1000);
+        image_close(image);
+        source_close(base);
+        arena_destroy(a);
+    }
+    img_free(img);
+}
+
+/* Unknown regions share the room for looking: the first uses it up. */
+static void no_look_into_the_second_region(void **state)
+{
+    static const struct source_ops no_holes = {.read = faulty_read, .next_data = all_is_data, .close = faulty_close};
+    struct img *img = img_create(NULL);
+    const uint64_t end = img->size;
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct check_result *res;
+    struct image *image;
+    struct faulty faulty;
+
+    (void)state;
+    assert_non_null(a);
+    img_resize(img, end + LIMIT_RESIDUE_SCAN + MIB);
+    img_region_add(img, &(struct region_entry){
+                            .guid = img_guid(IMG_WINDOWS, 'R', 1), .off = end, .len = (uint32_t)LIMIT_RESIDUE_SCAN});
+    img_region_add(img, &(struct region_entry){.guid = img_guid(IMG_WINDOWS, 'R', 2),
+                                               .off = end + LIMIT_RESIDUE_SCAN,
+                                               .len = (uint32_t)MIB});
+    struct source *base = img_source(img);
+    faulty_over(&faulty, base)->ops = &no_holes;
+    assert_int_equal(image_open(a, &faulty.source, "x.vhdx", NULL, NULL, &image), STATUS_OK);
+    assert_int_equal(check_run(image, &(struct check_options){.max_findings = 100}, NULL, &res), STATUS_OK);
+    assert_said(res, "67108864 bytes (64 MiB); all of it is zero");
+    assert_said(res, "1048576 bytes (1 MiB); it was not looked into");
+    image_close(image);
+    source_close(base);
+    arena_destroy(a);
+    img_free(img);
+}
+
 static void entropy_of_nothing(void **state)
 {
     static const uint8_t bytes[256] = {1, 2};
@@ -905,6 +983,8 @@ int main(void)
         cmocka_unit_test(a_wrong_entry_of_another_number),
         cmocka_unit_test(sizes_beyond_reason),
         cmocka_unit_test(logs_that_are_looked_at_again),
+        cmocka_unit_test(more_holes_than_are_asked_for),
+        cmocka_unit_test(no_look_into_the_second_region),
         cmocka_unit_test(more_zeros_than_are_looked_into),
         cmocka_unit_test(entropy_of_nothing),
         cmocka_unit_test(a_version_of_one_letter),

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "cases.h"
 #include "check/forecast.h"
+#include "reports.h"
 
 #include <cmocka.h> /* last: its macro fail() would eat the function of check/rule.h */
 
@@ -76,10 +77,185 @@ static void guid_of_the_last_day(struct img *img)
 static const struct img_params child = {.type = IMG_DIFFERENCING};
 static const struct img_params four_in_order = {.states = "6666......"}, three_in_order = {.states = "666......."};
 
+static const struct img_params absent_in_child = {.type = IMG_DIFFERENCING, .states = "6.66666666"},
+                               absent = {.states = "6.66666666"};
+/* Of state 0 two, of state 1 one, of state 2 three, of state 3 five. */
+static const struct img_params each_without_a_place = {
+    .type = IMG_FIXED, .virtual_size = 40 * MIB, .states = "00122233333666666666"};
+
 static void shift_page(struct img *img)
 {
     for (uint64_t i = 9; i > 0; i--)
         img_bat_set(img, i, img_bat_get(img, i - 1));
+}
+
+/* Behind the newest block, which is the first, one lies in the padding: in its first entry, or in a later one. */
+static void block_in_the_padding(struct img *img, uint64_t index)
+{
+    img_block_set(img, 0, PAYLOAD_FULLY_PRESENT, img->size);
+    img_resize(img, img->size + 2 * MIB);
+    img_bat_set(img, index, img_bat_get(img, 2));
+}
+
+static void block_in_the_first_of_the_padding(struct img *img)
+{
+    block_in_the_padding(img, img->geometry.entries);
+}
+
+static void block_in_the_second_of_the_padding(struct img *img)
+{
+    block_in_the_padding(img, img->geometry.entries + 1);
+}
+
+static void only_the_next_entry_shows_a_shift(void **state)
+{
+    const struct test_case first = {.name = "first of the padding", .mutate = block_in_the_first_of_the_padding};
+    const struct test_case second = {.name = "second of the padding", .mutate = block_in_the_second_of_the_padding};
+    struct case_run r;
+
+    (void)state;
+    case_open(&first, false, &r);
+    assert_int_equal(case_findings(&r, "VHDX-BAT-025"), 1);
+    case_close(&r);
+    case_open(&second, false, &r);
+    assert_int_equal(case_findings(&r, "VHDX-BAT-025"), 0);
+    case_close(&r);
+}
+
+/*
+ * A page of the BAT that begins with one entry twice and goes on in order: moved up, unless the slot of a bitmap lies
+ * between, which the blocks of such a page would go around. With 16 blocks to a chunk, slots are 16, 33 ... 3586.
+ */
+static void page_with_its_first_entry_twice(struct img *img, uint64_t page)
+{
+    for (uint64_t i = 0; i < 5; i++)
+        img_bat_set(img, 512 * page + i, bat_entry_make((100 + 256 * (i > 0 ? i - 1 : 0)) * MIB, 6));
+}
+
+static void twice_in_the_first_page(struct img *img)
+{
+    page_with_its_first_entry_twice(img, 1);
+}
+
+static void twice_beside_a_bitmap(struct img *img)
+{
+    page_with_its_first_entry_twice(img, 7);
+}
+
+static void a_page_with_a_bitmap_in_front_is_not_moved_up(void **state)
+{
+    const struct img_params wide = {.virtual_size = (uint64_t)1 << 40, .block_size = 256 * MIB, .states = ""};
+    const struct test_case moved = {.name = "moved", .params = &wide, .mutate = twice_in_the_first_page};
+    const struct test_case beside = {.name = "beside a bitmap", .params = &wide, .mutate = twice_beside_a_bitmap};
+    struct case_run r;
+
+    (void)state;
+    case_open(&moved, false, &r);
+    assert_int_equal(case_findings(&r, "VHDX-BAT-025"), 1);
+    case_close(&r);
+    case_open(&beside, false, &r);
+    assert_true(bat_slot_of_index(&r.image->main->geometry, 7 * 512 + 2).is_bitmap);
+    assert_int_equal(case_findings(&r, "VHDX-BAT-025"), 0);
+    case_close(&r);
+}
+
+/* The file has all of the guest's bytes in the last block; where the block would end no file can. */
+static void last_block_at_the_end_of_all_files(struct img *img)
+{
+    img_block_set(img, 9, PAYLOAD_FULLY_PRESENT, INT64_MAX / MIB * MIB);
+    img_resize(img, INT64_MAX);
+}
+
+static void a_block_that_no_file_can_hold_is_not_cut(void **state)
+{
+    const struct img_params odd = {.virtual_size = 18 * MIB + 512, .states = "666666666"};
+    const struct test_case c = {.name = "end of all", .params = &odd, .mutate = last_block_at_the_end_of_all_files};
+    struct case_run r;
+
+    (void)state;
+    case_open(&c, false, &r);
+    assert_int_equal(case_findings(&r, "VHDX-BAT-010"), 1);
+    assert_int_equal(case_findings(&r, "VHDX-BAT-011"), 0);
+    assert_int_equal(case_findings(&r, "VHDX-BAT-012"), 0);
+    case_close(&r);
+}
+
+/* A place that an absent block keeps is no matter to openvmm below 2^48, and to Hyper-V only when it is ZERO. */
+static void idle_places_are_minded_from_2_48_on(void **state)
+{
+    static const struct {
+        uint64_t raw;
+        unsigned stops;
+    } rows[] = {
+        {((uint64_t)1 << 48) - MIB, 0},          {(uint64_t)1 << 48, PEER_HYPERV},
+        {(uint64_t)1 << 60, PEER_HYPERV},        {100 * MIB, 0},
+        {100 * MIB | PAYLOAD_ZERO, PEER_HYPERV},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct img *img = img_create(NULL);
+        img_bat_set(img, 1, rows[i].raw);
+        struct checked c = reports_check(img, "x.vhdx", 100);
+        bool found = false;
+        for (uint64_t k = 0; k < c.result->finding_count; k++) {
+            const struct finding *f = c.result->findings[k];
+            if (strcmp(f->rule->id, "VHDX-BAT-009") != 0)
+                continue;
+            found = true;
+            assert_int_equal(f->stops & PEER_HYPERV, rows[i].stops);
+            assert_int_equal(f->at.index, 1);
+        }
+        assert_true(found);
+        reports_done(&c);
+        img_free(img);
+    }
+}
+
+/* ---- each of several alike ---- */
+
+/* Items of a fixed size, longer by four bytes; each is told by its name, and none of the others. */
+static void each_item_may_be_too_long(void **state)
+{
+    static const enum known_guid items[] = {KNOWN_ITEM_FILE_PARAMETERS, KNOWN_ITEM_VIRTUAL_DISK_SIZE,
+                                            KNOWN_ITEM_VIRTUAL_DISK_ID, KNOWN_ITEM_LOGICAL_SECTOR_SIZE,
+                                            KNOWN_ITEM_PHYSICAL_SECTOR_SIZE};
+    (void)state;
+    for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
+        struct img *img = img_create(NULL);
+        uint8_t *entry = img_metadata_entry(img, items[i]);
+        put_le32(entry + 20, le32(entry + 20) + 4);
+        struct checked c = reports_check(img, "x.vhdx", 100);
+        const struct finding *found = NULL;
+        for (uint64_t k = 0; k < c.result->finding_count; k++)
+            if (strcmp(c.result->findings[k]->rule->id, "VHDX-META-045") == 0) {
+                assert_null(found);
+                found = c.result->findings[k];
+            }
+        assert_non_null(found);
+        assert_non_null(strstr(found->message, known_guid_name(items[i])));
+        reports_done(&c);
+        img_free(img);
+    }
+}
+
+/* A slot that the file does not have whole is told of as missing bytes, not as a wrong checksum. */
+static void header_cut_behind_its_fields(struct img *img)
+{
+    img_resize(img, HEADER_OFF[1] + 2048);
+    *img_bytes(img, HEADER_OFF[1] + 100, 1) = 1;
+}
+
+static void a_header_that_is_cut_has_no_wrong_checksum(void **state)
+{
+    const struct test_case c = {.name = "cut header", .mutate = header_cut_behind_its_fields};
+    struct case_run r;
+
+    (void)state;
+    case_open(&c, false, &r);
+    assert_int_equal(case_findings(&r, "VHDX-FILE-001"), 1);
+    assert_int_equal(case_findings(&r, "VHDX-HDR-001"), 0);
+    assert_int_equal(case_findings(&r, "VHDX-HDR-003"), 0);
+    case_close(&r);
 }
 
 /* ---- regions and items that overlap, repeat, or must be understood: one is needed, whoever says so ---- */
@@ -850,8 +1026,9 @@ static void programs_are_stopped_by_healthy_disks(void **state)
 {
     (void)state;
     static const struct img_params large_sectors = {.logical_sector_size = 4096};
-    static const struct img_params of_4096 = {.virtual_size = 20 * MIB + 4096};
-    static const struct img_params of_4608 = {.virtual_size = 20 * MIB + 4608};
+    static const struct img_params even = {.virtual_size = 20 * MIB + 1024}, odd = {.virtual_size = 20 * MIB + 1536};
+    static const struct img_params large_and_even = {.logical_sector_size = 4096, .virtual_size = 20 * MIB + 8192};
+    static const struct img_params large_and_odd = {.logical_sector_size = 4096, .virtual_size = 20 * MIB + 4096};
     static const struct {
         const struct img_params *params;
         enum peer peer;
@@ -860,8 +1037,10 @@ static void programs_are_stopped_by_healthy_disks(void **state)
     } rows[] = {
         {&large_sectors, PEER_QEMU, "logical sectors of 4096", true},
         {NULL, PEER_QEMU, "logical sectors of 4096", false},
-        {&of_4096, PEER_7ZIP, "not a multiple of 4096", false},
-        {&of_4608, PEER_7ZIP, "not a multiple of 4096", true},
+        {&even, PEER_7ZIP, "odd number of sectors", false},
+        {&odd, PEER_7ZIP, "odd number of sectors", true},
+        {&large_and_even, PEER_7ZIP, "odd number of sectors", false},
+        {&large_and_odd, PEER_7ZIP, "odd number of sectors", true},
         {&child, PEER_QEMU, "no differencing disk", true},
         {&child, PEER_VIRTUALBOX, "no differencing disk", true},
         {NULL, PEER_QEMU, "no differencing disk", false},
@@ -1449,6 +1628,19 @@ static void replay_takes_away(struct img *img, unsigned blocks)
     img_make_dirty(img, &(struct img_log_desc){.off = img->bat_off, .page = page}, 1);
 }
 
+/* Block 1 is not present: in a disk with a parent its bytes are seen, and in state ZERO they are not. */
+static void replay_takes_what_the_parent_has(struct img *img)
+{
+    replay_takes_away(img, 1 << 1);
+}
+
+static void unreadable_and_wrong_headers(struct scene *s)
+{
+    img_header(s->img, 1)[100] ^= 1;
+    s->bad_off = HEADER_OFF[0];
+    s->bad_len = 1;
+}
+
 static void replay_takes_0_1_and_3(struct img *img)
 {
     replay_takes_away(img, 1 << 0 | 1 << 1 | 1 << 3);
@@ -1670,6 +1862,14 @@ static const struct test_case cases[] = {
      .says = "in 5 blocks: guest 2-4 MiB, guest 6-8 MiB, guest 10-12 MiB, guest 14-18 MiB", .also = "VHDX-LOG-001"},
     {"replay-takes-five-ranges", "VHDX-FOR-018", I, .params = &all_present, .mutate = replay_takes_five_ranges,
      .says = "in 5 blocks: guest 2-4 MiB, guest 6-8 MiB, guest 10-12 MiB, guest 14-16 MiB ...", .also = "VHDX-LOG-001"},
+    {"headers-unreadable-and-wrong", "VHDX-HDR-002", E, .verdict = "unreadable", .damage = unreadable_and_wrong_headers,
+     .says = "header 1 at 0x10000 cannot be read, header 2 at 0x20000 has a wrong checksum", .also = "VHDX-FILE-002",
+     .no_guard = true},
+    {"replay-takes-what-the-parent-has", "VHDX-FOR-018", I, .params = &absent_in_child, .guard_params = &absent,
+     .mutate = replay_takes_what_the_parent_has, .inside = replay_takes_what_the_parent_has,
+     .says = "in 1 block: guest 2-4 MiB", .also = "VHDX-LOG-001", .guard_also = "VHDX-LOG-001"},
+    {"blocks-without-a-place-of-each-state", "VHDX-BAT-022", I, .params = &each_without_a_place,
+     .says = "11 of 20 payload blocks have no place", .no_guard = true},
     {"two-blocks-in-order", "VHDX-BAT-023", I, .params = &two_present, .guard_params = &one_present,
      .says = "all 2 payload blocks are present"},
     {"time-last-of-december", "VHDX-FOR-013", I, .mutate = guid_of_the_last_day, .says = "2004-12-31 00:00:59 UTC"},
@@ -1731,6 +1931,12 @@ int main(void)
         cmocka_unit_test(hyperv_does_not_look_at_bitmap_slots_without_parent),
         cmocka_unit_test(openvmm_takes_7_for_a_bitmap_with_a_place),
         cmocka_unit_test(a_side_file_is_told_of_as_a_whole),
+        cmocka_unit_test(only_the_next_entry_shows_a_shift),
+        cmocka_unit_test(idle_places_are_minded_from_2_48_on),
+        cmocka_unit_test(a_page_with_a_bitmap_in_front_is_not_moved_up),
+        cmocka_unit_test(each_item_may_be_too_long),
+        cmocka_unit_test(a_header_that_is_cut_has_no_wrong_checksum),
+        cmocka_unit_test(a_block_that_no_file_can_hold_is_not_cut),
         cmocka_unit_test(a_bitmap_over_the_stored_log_is_told),
     };
     return _cmocka_run_group_tests("edges", tests, count, NULL, NULL) +

@@ -131,6 +131,21 @@ static uint64_t falling(uint64_t i, uint64_t count)
     return 4096 + 2 * (count - i);
 }
 
+/*
+ * Rising, but for block 1, which lies behind the first half of what is held at a time; and one just before it comes
+ * after all that are held.
+ */
+static uint64_t second_is_the_highest(uint64_t i, uint64_t count)
+{
+    const uint64_t keep = LIMIT_ORDERED_RUNS;
+    (void)count;
+    if (i == 1)
+        return 4096 + 2 * keep;
+    if (i == 2 * keep)
+        return 4096 + 2 * keep - 1;
+    return 4096 + 2 * i + (i < keep ? 0 : 2);
+}
+
 static uint64_t all_the_same(uint64_t i, uint64_t count)
 {
     (void)i;
@@ -140,7 +155,7 @@ static uint64_t all_the_same(uint64_t i, uint64_t count)
 
 static void more_runs_than_are_held(void **state)
 {
-    static uint64_t (*const orders[])(uint64_t, uint64_t) = {shuffled, falling, all_the_same};
+    static uint64_t (*const orders[])(uint64_t, uint64_t) = {shuffled, falling, second_is_the_highest, all_the_same};
     const uint64_t count = 2 * LIMIT_ORDERED_RUNS * 2; /* two passes are not enough */
     (void)state;
     for (size_t k = 0; k < sizeof(orders) / sizeof(orders[0]); k++) {

@@ -47,7 +47,7 @@ static bool is_new(struct listing *l, const char *text)
 static void put_finding(FILE *out, const struct case_run *r, const struct finding *f)
 {
     (void)fprintf(out, "%s %s %s", severity_name(f->severity), f->rule->id, structure_name(f->at.structure));
-    if (f->at.index >= 0)
+    if (f->at.index != NO_INDEX)
         (void)fprintf(out, " %" PRId64, f->at.index);
     (void)fprintf(out, " at 0x%" PRIx64 "+%" PRIu64 "%s: %s", f->at.off, f->at.len,
                   f->view == VIEW_STORED && r->image->stored != r->image->main ? ", stored" : "", f->message);
@@ -97,6 +97,19 @@ static void put_not_evaluated(struct listing *l, const char *name, bool guard, c
     }
 }
 
+static char *finding_line(const struct case_run *r, const struct finding *f)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *line = open_memstream(&text, &len);
+    if (!line)
+        abort();
+    put_finding(line, r, f);
+    if (fclose(line) != 0)
+        abort();
+    return text;
+}
+
 static void one_case(const struct test_case *c, bool guard, void *ctx)
 {
     struct listing *l = ctx;
@@ -105,17 +118,10 @@ static void one_case(const struct test_case *c, bool guard, void *ctx)
     case_open(c, guard, &r);
     for (uint64_t i = 0; i < r.result->finding_count; i++) {
         const struct finding *f = r.result->findings[i];
-        char *text = NULL;
-        size_t len = 0;
         same = i > 0 && r.result->findings[i - 1]->rule == f->rule ? same + 1 : 0;
         if (same >= LINES_OF_ONE_RULE)
             continue;
-        FILE *line = open_memstream(&text, &len);
-        if (!line)
-            abort();
-        put_finding(line, &r, f);
-        if (fclose(line) != 0)
-            abort();
+        char *text = finding_line(&r, f);
         if (is_new(l, text))
             (void)fprintf(l->out, "%s%s: %s\n", c->name, guard ? ", guard" : "", text);
         free(text);
@@ -171,9 +177,101 @@ static void findings_are_as_reviewed(void **state)
     assert_int_equal(differ, 0);
 }
 
+/* What is kept of a rule when only one finding may be: one of the worst that are there without a limit, word for word.
+ */
+static void one_of_each(const struct test_case *c, bool guard, void *ctx)
+{
+    unsigned *kept = ctx;
+    struct case_run all, r;
+    case_open(c, guard, &all);
+    case_open(c, guard, &r);
+    struct check_options options = r.scene.check;
+    struct check_result *few = NULL;
+    options.max_findings = 1;
+    bool ok = check_run(r.image, &options, NULL, &few) == STATUS_OK; /* some scenes have no memory for a second time */
+    for (uint64_t i = 0; ok && i < few->finding_count; i++) {
+        char *text = finding_line(&r, few->findings[i]);
+        bool there = false, worst = false;
+        for (uint64_t k = 0; k < all.result->finding_count && !there; k++) {
+            const struct finding *f = all.result->findings[k]; /* errors first */
+            if (f->rule != few->findings[i]->rule)
+                continue;
+            char *other = finding_line(&all, f);
+            there = strcmp(text, other) == 0;
+            free(other);
+            worst = worst || f->severity == few->findings[i]->severity;
+            if (!worst)
+                break;
+        }
+        if (!there)
+            fail_msg("%s%s: %s", c->name, guard ? ", guard" : "", text);
+        free(text);
+        (*kept)++;
+    }
+    case_close(&r);
+    case_close(&all);
+}
+
+static void the_only_one_kept_has_all_its_words(void **state)
+{
+    unsigned kept = 0;
+    (void)state;
+    reports_each_case(one_of_each, &kept);
+    assert_true(kept > 1000);
+}
+
+static unsigned of_severity(const struct check_result *res, enum severity s)
+{
+    unsigned n = 0;
+    for (uint64_t i = 0; i < res->finding_count; i++)
+        n += strcmp(res->findings[i]->rule->id, "VHDX-BAT-005") == 0 && res->findings[i]->severity == s;
+    return n;
+}
+
+/* Bitmap slots of a disk without parent: a state alone is a note, one with a place is an error. */
+static void errors_are_listed_before_notes(void **state)
+{
+    static const struct {
+        uint64_t most;
+        unsigned errors, notes;
+    } rows[] = {{1, 1, 0}, {2, 2, 0}, {3, 2, 1}, {5, 2, 3}, {6, 2, 4}, {7, 2, 4}};
+    struct img *img =
+        img_create(&(struct img_params){.virtual_size = (uint64_t)26 << 30, .block_size = MIB, .states = "6"});
+    (void)state;
+    for (uint64_t chunk = 0; chunk < 6; chunk++) {
+        uint64_t index = bat_index_of_bitmap(&img->geometry, chunk);
+        uint64_t raw = chunk == 2 || chunk == 4 ? img->size + chunk * MIB + 2 : 2;
+        img_bat_set(img, index, raw);
+    }
+    img_resize(img, img->size + 8 * MIB);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct checked c = reports_check(img, "x.vhdx", rows[i].most);
+        uint64_t n = 0;
+        assert_int_equal(of_severity(c.result, SEVERITY_ERROR), rows[i].errors);
+        assert_int_equal(of_severity(c.result, SEVERITY_INFO), rows[i].notes);
+        for (uint64_t k = 0; k < c.result->finding_count; k++) {
+            const struct finding *f = c.result->findings[k];
+            if (strcmp(f->rule->id, "VHDX-BAT-005") != 0)
+                continue;
+            /* errors first, then as they were met; no slot twice */
+            static const unsigned chunks[] = {2, 4, 0, 1, 3, 5};
+            unsigned chunk = chunks[f->severity == SEVERITY_ERROR ? n : n - rows[i].errors + 2];
+            assert_int_equal(f->at.index, bat_index_of_bitmap(&img->geometry, chunk));
+            assert_string_equal(f->actual, "2");
+            n++;
+        }
+        assert_int_equal(c.result->counts[SEVERITY_ERROR], 2);
+        assert_int_equal(c.result->verdict, VERDICT_CORRUPT);
+        reports_done(&c);
+    }
+    img_free(img);
+}
+
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {cmocka_unit_test(findings_are_as_reviewed)};
+    static const struct CMUnitTest tests[] = {cmocka_unit_test(findings_are_as_reviewed),
+                                              cmocka_unit_test(the_only_one_kept_has_all_its_words),
+                                              cmocka_unit_test(errors_are_listed_before_notes)};
     const char *mode = getenv("VHDXRAY_GOLDEN");
     if (!mode || strcmp(mode, "rewrite") != 0)
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -255,6 +255,20 @@ static void disk2vhd_is_left_alone(void **ctx)
     done(&x);
 }
 
+/* Rounded up to a MiB it would have one byte more than a signed offset reaches. */
+static void the_longest_file_does_not_grow(void **ctx)
+{
+    struct fixture x;
+    struct img *img = img_create(NULL);
+    (void)ctx;
+
+    img_resize(img, INT64_MAX);
+    plan_for(&x, img, "VHDX-FILE-003", NULL);
+    assert_int_equal(x.plan.step_count, 0);
+    assert_true(told(&x, "VHDX-FILE-003", "no host holds a longer one"));
+    done(&x);
+}
+
 /* ---- headers ---- */
 
 /* [MS-VHDX] 2.2.2: CRC-32C of 4096 bytes with the field taken as zero, bit by bit. */
@@ -519,6 +533,71 @@ static void harmful_log_is_given_up_by_consent_only(void **ctx)
             assert_int_equal(x.plan.steps[i].guest_len, img->params.block_size);
         }
     done(&x);
+}
+
+/* By the log the disk is as many blocks of twice the size: nothing of it reads as it does without. */
+static void a_log_that_changes_the_block_size_is_about_the_whole_disk(void **ctx)
+{
+    struct fixture x;
+    struct img *img = img_create(NULL);
+    const uint64_t table = img->metadata_off;
+    bool named = false;
+    (void)ctx;
+
+    uint64_t page = img->item_off[KNOWN_ITEM_FILE_PARAMETERS] / 4096 * 4096;
+    struct img_log_desc desc = {.off = page, .page = img_page_copy(img, page)};
+    uint8_t *bytes = (uint8_t *)(uintptr_t)desc.page;
+    assert_true(page > table && img->item_off[KNOWN_ITEM_VIRTUAL_DISK_SIZE] / 4096 * 4096 == page);
+    put_le32(bytes + (img->item_off[KNOWN_ITEM_FILE_PARAMETERS] - page), (uint32_t)(4 * MIB));
+    put_le64(bytes + (img->item_off[KNOWN_ITEM_VIRTUAL_DISK_SIZE] - page), 40 * MIB);
+    img_make_dirty(img, &desc, 1);
+    plan_for(&x, img, "VHDX-LOG-028", NULL);
+    assert_clean(&x);
+    for (uint64_t i = 0; i < x.plan.step_count; i++)
+        if (x.plan.steps[i].rule && strcmp(x.plan.steps[i].rule->id, "VHDX-LOG-028") == 0) {
+            assert_true(x.plan.steps[i].has_guest_range);
+            assert_int_equal(x.plan.steps[i].guest_off, 0);
+            assert_int_equal(x.plan.steps[i].guest_len, 40 * MIB);
+            named = true;
+        }
+    assert_true(named);
+    done(&x);
+}
+
+static enum status all_is_data(struct source *s, uint64_t off, uint64_t *ret_data, uint64_t *ret_hole)
+{
+    *ret_data = off;
+    *ret_hole = s->size;
+    return STATUS_OK;
+}
+
+/* On a host without holes the log is read through, up to what is left in it. */
+static void a_log_of_stored_zeros_is_wiped(void **ctx)
+{
+    static const struct source_ops no_holes = {.read = faulty_read, .next_data = all_is_data, .close = faulty_close};
+    const char *const consent[] = {"VHDX-FOR-003"};
+    const struct plan_options o = {.consent = consent, .consent_count = 1, .max_memory = LIMIT_MEMORY_DEFAULT};
+    struct img *img = img_create(NULL);
+    struct arena *arena = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct plan plan;
+    struct faulty f;
+    uint8_t left[4096];
+    (void)ctx;
+
+    memcpy(img_bytes(img, img->log_off + 0x80000, 4), "desc", 4);
+    struct source *base = img_source(img);
+    faulty_over(&f, base)->ops = &no_holes;
+    assert_int_equal(plan_make(arena, &f.source, "case.vhdx", &o, &plan), STATUS_OK);
+    assert_true(plan.step_count > 0);
+    assert_string_equal(plan.steps[0].rule->id, "VHDX-FOR-003");
+    assert_int_equal(plan.steps[0].off, img->log_off);
+    assert_int_equal(plan.steps[0].len, img->log_len);
+    assert_int_equal(source_read(plan.stage->source, img->log_off + 0x80000, left, sizeof(left)), STATUS_OK);
+    assert_true(span_is_zero(span_of(left, sizeof(left))));
+    plan_close(&plan);
+    source_close(base);
+    arena_destroy(arena);
+    img_free(img);
 }
 
 /* ---- region tables ---- */
@@ -1294,6 +1373,60 @@ static void the_same_file_gives_the_same_plan(void **ctx)
     done(&z);
 }
 
+/* A disk that needs no parent is mended, whatever became of the one that was named. */
+static void a_parent_that_nobody_asks_may_be_without_memory(void **ctx)
+{
+    struct arena *arena = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct img *img = img_create(NULL);
+    struct plan_options o = {.max_memory = LIMIT_MEMORY_DEFAULT, .parent_path = ".\\new.vhdx"};
+    struct fixture x;
+    struct plan plan;
+    (void)ctx;
+
+    memset(img_header(img, 0), 0, 80);
+    plan_for(&x, img, "", img_create(NULL));
+    assert_true(x.plan.step_count > 0);
+    arena_fail_at(x.parent_arena, 1, false);
+    assert_null(arena_alloc(x.parent_arena, 1));
+    o.parent = x.parent;
+    assert_int_equal(plan_make(arena, x.source, "case.vhdx", &o, &plan), STATUS_OK);
+    assert_int_equal(plan.step_count, x.plan.step_count);
+    assert_int_equal(plan.errors_after, 0);
+    assert_same_stage(plan.stage, x.plan.stage);
+    plan_close(&plan);
+    arena_destroy(arena);
+    done(&x);
+}
+
+/* Time that is over is no plan, whatever it is over at. */
+static void there_is_no_plan_without_time(void **ctx)
+{
+    struct img *img = img_create(NULL);
+    const struct plan_options o = {.max_memory = LIMIT_MEMORY_DEFAULT};
+    (void)ctx;
+
+    memset(img_header(img, 0), 0, 80);
+    struct source *base = img_source(img);
+    bool failed = true;
+    for (uint64_t n = 1; failed; n++) {
+        struct arena *arena = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct plan plan = {.stage = NULL};
+        struct faulty f;
+        (void)faulty_over(&f, base);
+        f.fail_read = n;
+        f.sticky = true;
+        f.read_status = STATUS_LIMIT;
+        enum status st = plan_make(arena, &f.source, "case.vhdx", &o, &plan);
+        failed = f.reads >= n;
+        assert_int_equal(st, failed ? STATUS_LIMIT : STATUS_OK);
+        if (st == STATUS_OK)
+            plan_close(&plan);
+        arena_destroy(arena);
+    }
+    source_close(base);
+    img_free(img);
+}
+
 static void unreadable_files_are_refused(void **ctx)
 {
     struct img *img = img_create(NULL);
@@ -1370,6 +1503,7 @@ int main(void)
         cmocka_unit_test(every_row_has_a_rule),
         cmocka_unit_test(healthy_files_are_left_alone),
         cmocka_unit_test(disk2vhd_is_left_alone),
+        cmocka_unit_test(the_longest_file_does_not_grow),
         cmocka_unit_test(bad_header_is_written_from_the_other),
         cmocka_unit_test(reserved_bytes_of_a_header_are_kept),
         cmocka_unit_test(both_checksums_are_computed_anew),
@@ -1382,6 +1516,8 @@ int main(void)
         cmocka_unit_test(log_is_replayed),
         cmocka_unit_test(lost_log_is_given_up_by_consent_only),
         cmocka_unit_test(harmful_log_is_given_up_by_consent_only),
+        cmocka_unit_test(a_log_that_changes_the_block_size_is_about_the_whole_disk),
+        cmocka_unit_test(a_log_of_stored_zeros_is_wiped),
         cmocka_unit_test(bad_copy_is_written_from_the_other),
         cmocka_unit_test(of_two_tables_the_better_one_is_taken),
         cmocka_unit_test(lost_tables_are_written_anew),
@@ -1415,6 +1551,8 @@ int main(void)
         cmocka_unit_test(lost_locator_is_written_anew),
         cmocka_unit_test(strings_of_the_locator_are_mended),
         cmocka_unit_test(the_same_file_gives_the_same_plan),
+        cmocka_unit_test(a_parent_that_nobody_asks_may_be_without_memory),
+        cmocka_unit_test(there_is_no_plan_without_time),
         cmocka_unit_test(unreadable_files_are_refused),
         cmocka_unit_test(failures_leave_nothing_behind),
         cmocka_unit_test(too_little_memory_is_said),

@@ -314,6 +314,34 @@ static void holes_of_the_bat_end_where_they_end(void **state)
     img_free(img);
 }
 
+/* A hole of the BAT that ends with the slot of a bitmap ends with its chunk. */
+static void holes_of_the_bat_may_end_at_a_bitmap(void **state)
+{
+    struct img_block blocks[] = {{.block = 32768, .state = 6}}; /* entry 32769; a page begins with the slot before */
+    struct img *img = img_create(&(struct img_params){.virtual_size = 64 * GIB,
+                                                      .block_size = MIB,
+                                                      .logical_sector_size = 4096,
+                                                      .states = "",
+                                                      .blocks = blocks,
+                                                      .block_count = 1});
+    struct guest_extent e;
+    (void)state;
+    assert_int_equal(img_bitmap_index(img, 0), 32768);
+    for (unsigned present = 0; present < 2; present++) {
+        struct disk d = open_disk(img);
+        assert_int_equal(guest_extent_at(d.guest, 0, 20000 * MIB, &e), STATUS_OK); /* behind it holes are asked for */
+        assert_int_equal(guest_extent_at(d.guest, 20000 * MIB, 64 * GIB - 20000 * MIB, &e), STATUS_OK);
+        assert_int_equal(e.state, GUEST_NOT_PRESENT);
+        assert_int_equal(e.len, present ? 64 * GIB - 20000 * MIB : 12768 * MIB);
+        assert_int_equal(guest_extent_at(d.guest, 20000 * MIB, 12768 * MIB, &e), STATUS_OK);
+        assert_int_equal(e.len, 12768 * MIB);
+        assert_int_equal(extent(&d, 32768 * MIB).data, !present);
+        done(&d);
+        img_block_set(img, 32768, 0, 0);
+    }
+    img_free(img);
+}
+
 static void a_dirty_log_is_read_through(void **state)
 {
     struct img *img = img_create(&(struct img_params){.states = "6.6", .virtual_size = 6 * MIB});
@@ -1304,6 +1332,7 @@ int main(void)
         cmocka_unit_test(chunks_are_interleaved_with_bitmap_slots),
         cmocka_unit_test(chunks_have_their_own_bitmaps),
         cmocka_unit_test(holes_of_the_bat_end_where_they_end),
+        cmocka_unit_test(holes_of_the_bat_may_end_at_a_bitmap),
         cmocka_unit_test(a_dirty_log_is_read_through),
         cmocka_unit_test(single_entries_have_their_fault),
         cmocka_unit_test(reading_over_faults_fills_zeros_and_reports),

@@ -436,6 +436,51 @@ static void items_listed_in_another_order_than_placed(void **state)
     assert_true(lists(p.because, p.because_count, "metadata item order"));
 }
 
+/* A maker is named when two habits or more point at it, and not for one alone. */
+static void two_habits_make_a_maker(void **state)
+{
+    const struct img_params params = {.creator = "my own tool", .layout = IMG_QEMU};
+    (void)state;
+    for (unsigned order = 0; order < 2; order++) {
+        for (unsigned required = 0; required < 4; required++) {
+            /* No disk id, and so no order of items: the order of regions in the file and in their table is left. */
+            struct img *img = img_create(&params);
+            img_metadata_remove(img, KNOWN_ITEM_VIRTUAL_DISK_ID);
+            for (unsigned copy = 0; copy < 2; copy++) {
+                put_le32(img_region_find(img, copy, KNOWN_REGION_BAT) + 28, required & 1);
+                put_le32(img_region_find(img, copy, KNOWN_REGION_METADATA) + 28, required >> 1);
+                if (order == 1) /* of Windows: the BAT lies behind */
+                    put_le64(img_region_find(img, copy, KNOWN_REGION_BAT) + 16, img->size);
+            }
+            if (order == 1) {
+                uint8_t page[4096];
+                img_read(img, img->bat_off, page, sizeof(page));
+                img_resize(img, img->size + MIB);
+                img_write(img, img->size - MIB, page, sizeof(page));
+            }
+            img_sign_region_tables(img);
+            struct producer p = producer_of(img);
+            const bool is_qemu = order == 0 && required != 3; /* only one of two Required bits says nothing */
+            assert_int_equal(p.name != NULL, is_qemu);
+            assert_int_equal(p.because_count, !is_qemu ? 0 : required == 0 ? 3 : 2);
+            if (is_qemu)
+                assert_string_equal(p.name, "qemu");
+            assert_int_equal(lists(p.because, p.because_count, "required flags"), is_qemu && required == 0);
+        }
+    }
+    /* Tables that name no BAT: of the disk id's place and form, the form is left out as well. */
+    for (unsigned form = 0; form < 2; form++) {
+        struct img *img = img_create(&params);
+        for (unsigned copy = 0; copy < 2; copy++)
+            img_region_find(img, copy, KNOWN_REGION_BAT)[0] ^= 1;
+        img_sign_region_tables(img);
+        if (form == 0)
+            memset(img_metadata_item(img, KNOWN_ITEM_VIRTUAL_DISK_ID), 0, 16);
+        struct producer p = producer_of(img);
+        assert_int_equal(p.name != NULL, form);
+    }
+}
+
 static void little_is_said_about_wrecks(void **state)
 {
     (void)state;
@@ -533,6 +578,7 @@ int main(void)
         cmocka_unit_test(a_creator_that_others_contradict_is_told),
         cmocka_unit_test(one_odd_trait_contradicts_nothing),
         cmocka_unit_test(items_listed_in_another_order_than_placed),
+        cmocka_unit_test(two_habits_make_a_maker),
         cmocka_unit_test(little_is_said_about_wrecks),
         cmocka_unit_test(real_images_are_what_is_known_of_them),
     };

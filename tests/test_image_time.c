@@ -272,9 +272,13 @@ static const struct {
 static void time_ends(void **state)
 {
     struct img *parent = img_create(NULL);
-    struct img *images[] = {img_create(&(struct img_params){.states = "6.62M....6"}),
-                            img_create(&(struct img_params){.type = IMG_DIFFERENCING, .parent = parent}),
-                            img_create(&(struct img_params){.virtual_size = (uint64_t)4 << 40, .states = "66"})};
+    struct img *images[] = {
+        img_create(&(struct img_params){.states = "6.62M....6"}),
+        img_create(&(struct img_params){.type = IMG_DIFFERENCING, .parent = parent}),
+        img_create(&(struct img_params){.virtual_size = (uint64_t)4 << 40, .states = "66"}),
+        /* entries of blocks and of their bitmap in two windows */
+        img_create(&(struct img_params){
+            .type = IMG_DIFFERENCING, .block_size = MIB, .logical_sector_size = 4096, .states = "7..7"})};
     uint64_t runs = 0;
 
     (void)state;

@@ -276,6 +276,22 @@ static void every_defect_is_told(void **state)
     }
 }
 
+/* A sector of descriptors that never reached the ring, where zeros are. */
+static void descriptors_that_were_not_written_are_a_defect(void **state)
+{
+    (void)state;
+    struct ring r = ring_make(256);
+    put(&r, 10, (struct entry){.zeros = 130, .sequence_number = 3, .tail_sector = 10});
+    put(&r, 12, (struct entry){.sequence_number = 4, .tail_sector = 12});
+    memset(r.bytes + (uint64_t)11 * SECTOR, 0, SECTOR);
+    scan(&r);
+    assert_int_equal(entry_at(&r, 10)->defect, LOG_DEFECT_DESCRIPTOR);
+    assert_int_equal(entry_at(&r, 10)->defect_item, 126);
+    assert_int_equal(entry_at(&r, 12)->defect, LOG_DEFECT_NONE);
+    assert_int_equal(r.scan.orphan_data + r.scan.orphan_descriptors + r.scan.orphan_other, 0);
+    ring_free(&r);
+}
+
 static void sequence_number_zero_is_a_defect(void **state)
 {
     (void)state;
@@ -1004,6 +1020,13 @@ static void descriptors_are_kept_up_to_a_limit(void **state)
         assert_int_equal(log_scan_descriptors(&r.scan, r.source, i, count_descriptor, &count), STATUS_OK);
         assert_int_equal(count, want[i]);
     }
+    unscan(&r);
+    r.bytes[SECTOR + 4] ^= 1; /* the checksum of the one that is too long */
+    scan(&r);
+    assert_int_equal(r.scan.entries[0].kept, 0);
+    assert_int_equal(r.scan.entries[1].defect, LOG_DEFECT_CHECKSUM);
+    assert_int_equal(r.scan.entries[2].kept, 10);
+    assert_int_equal(r.scan.kept.count, 30);
     ring_free(&r);
 }
 
@@ -1301,6 +1324,7 @@ int main(void)
         cmocka_unit_test(an_empty_ring_is_all_zero),
         cmocka_unit_test(one_entry_is_a_sequence),
         cmocka_unit_test(every_defect_is_told),
+        cmocka_unit_test(descriptors_that_were_not_written_are_a_defect),
         cmocka_unit_test(sequence_number_zero_is_a_defect),
         cmocka_unit_test(reserved_bytes_and_empty_zero_descriptors_are_noted),
         cmocka_unit_test(a_longer_entry_with_right_checksum_is_no_entry),

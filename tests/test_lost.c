@@ -221,6 +221,107 @@ static bool find_pair(struct img *img, struct lost_fit *fit)
     return found;
 }
 
+/* Entries are counted over all pages of a table, of its first unit and the next. */
+static void a_table_may_have_several_pages(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&full);
+    const uint64_t end = img->size;
+    struct lost_bat_list bats;
+    struct lost_metadata_list metadata;
+    img_resize(img, end + 4 * MIB);
+    img_fill(img, img->bat_off, 4096, 0);
+    put_table(img, end + MIB, 9);
+    put_table(img, end + MIB + 5 * 4096 + 80, 1); /* entry 10 of page 5 */
+    look(img, &bats, &metadata);
+    assert_int_equal(bats.count, 1);
+    assert_int_equal(bats.items[0].off, end + MIB);
+    assert_int_equal(bats.items[0].guess.set, 10);
+    assert_int_equal(bats.items[0].guess.last, 5 * 512 + 10);
+    put_table(img, end + 2 * MIB + 3 * 4096, 4);
+    look(img, &bats, &metadata);
+    assert_int_equal(bats.count, 1);
+    assert_int_equal(bats.items[0].guess.set, 14);
+    assert_int_equal(bats.items[0].guess.last, (MIB + 3 * 4096) / 8 + 3);
+    img_free(img);
+}
+
+/* The file must have all of it, and it lies over nothing else. */
+static void places_where_no_table_can_be(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&full);
+    const struct lost_place good = {.metadata_off = img->metadata_off,
+                                    .metadata_len = img->metadata_len,
+                                    .bat_off = img->bat_off,
+                                    .bat_len = MIB,
+                                    .log_off = MIB,
+                                    .log_len = MIB};
+    const uint64_t last = img->size - img->size % MIB;
+    put_table(img, MIB, 10); /* a table, however it came there */
+    img_resize(img, last + 4096);
+    put_table(img, last, 10);
+    struct source *s = img_source(img);
+    struct lost_fit fit;
+    struct lost_place p = good;
+    assert_int_equal(lost_try(s, &p, &fit), STATUS_OK);
+    assert_int_equal(fit.percent, 100);
+    assert_int_equal(fit.live, 10);
+    p.bat_off = last;
+    assert_int_equal(lost_try(s, &p, &fit), STATUS_OK);
+    assert_int_equal(fit.percent, 0);
+    p.bat_off = last + MIB;
+    assert_int_equal(lost_try(s, &p, &fit), STATUS_OK);
+    assert_int_equal(fit.percent, 0);
+    p.bat_off = MIB;
+    assert_int_equal(lost_try(s, &p, &fit), STATUS_OK);
+    assert_int_equal(fit.percent, 0);
+    p.log_len = 0; /* no log is known there */
+    assert_int_equal(lost_try(s, &p, &fit), STATUS_OK);
+    assert_int_equal(fit.percent, 100);
+    p.bat_off = p.metadata_off;
+    assert_int_equal(lost_try(s, &p, &fit), STATUS_OK);
+    assert_int_equal(fit.percent, 0);
+    source_close(s);
+    img_free(img);
+}
+
+/* More metadata than are listed: the first ones are, and each is tried. */
+static void many_metadata_are_tried(void **state)
+{
+    (void)state;
+    enum { COPIES = LIMIT_LOST_METADATA + 2 };
+    struct img *img = img_create(&full);
+    const struct lost_place nothing = {.log_off = MIB, .log_len = MIB};
+    struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+    struct lost_metadata_list metadata;
+    struct lost_bat_list bats;
+    struct lost_fit fit;
+    bool found = false;
+    uint8_t page[4096];
+    const uint64_t end = img->size;
+    img_resize(img, end + COPIES * MIB);
+    img_read(img, img->metadata_off, page, sizeof(page));
+    for (uint64_t i = 0; i < COPIES; i++) /* without their items */
+        img_write(img, end + i * MIB, page, sizeof(page));
+    look(img, &bats, &metadata);
+    assert_int_equal(metadata.count, LIMIT_LOST_METADATA);
+    assert_int_equal(metadata.items[0].off, img->metadata_off);
+    assert_true(metadata.items[0].has_geometry);
+    for (uint64_t i = 1; i < LIMIT_LOST_METADATA; i++) {
+        assert_int_equal(metadata.items[i].off, end + (i - 1) * MIB);
+        assert_false(metadata.items[i].has_geometry);
+    }
+    struct source *s = img_source(img);
+    assert_int_equal(lost_find_pair(a, s, &nothing, &found, &fit), STATUS_OK);
+    assert_true(found);
+    assert_int_equal(fit.place.metadata_off, img->metadata_off);
+    assert_int_equal(fit.place.bat_off, img->bat_off);
+    source_close(s);
+    arena_destroy(a);
+    img_free(img);
+}
+
 /* Nine of ten blocks in places of their own, the tenth where the ninth is: one of ten speaks against the table. */
 static void the_table_that_fits_best_is_taken(void **state)
 {
@@ -275,6 +376,63 @@ static void an_empty_table_is_found_where_no_block_can_be(void **state)
     img_free(img);
 }
 
+/* Where the metadata are is known: nobody looks for others. */
+static void known_metadata_are_taken(void **state)
+{
+    (void)state;
+    struct img *img = img_create(&full);
+    const uint64_t copy = img->size;
+    struct lost_fit fit;
+    uint8_t bytes[0x11000];
+    img_resize(img, copy + 2 * MIB);
+    img_read(img, img->metadata_off, bytes, sizeof(bytes));
+    img_write(img, copy, bytes, sizeof(bytes));
+    assert_true(find_pair(img, &fit));
+    assert_int_equal(fit.place.metadata_off, img->metadata_off);
+    img->metadata_off = copy;
+    img->metadata_len = 2 * MIB;
+    assert_true(find_pair(img, &fit));
+    assert_int_equal(fit.place.metadata_off, copy);
+    assert_int_equal(fit.place.metadata_len, 2 * MIB);
+    assert_int_equal(fit.place.bat_off, img->bat_off);
+    img_free(img);
+}
+
+static enum status all_is_data(struct source *s, uint64_t off, uint64_t *ret_data, uint64_t *ret_hole)
+{
+    *ret_data = off;
+    *ret_hole = s->size;
+    return STATUS_OK;
+}
+
+/* Zeros that are stored are no block either. */
+static void an_empty_table_is_found_between_stored_zeros(void **state)
+{
+    static const struct source_ops no_holes = {.read = faulty_read, .next_data = all_is_data, .close = faulty_close};
+    (void)state;
+    struct img *img = img_create(&full);
+    const struct lost_place known = {
+        .metadata_off = img->metadata_off, .metadata_len = img->metadata_len, .log_off = MIB, .log_len = MIB};
+    struct faulty f;
+    img_fill(img, img->bat_off, 4096, 0);
+    img_resize(img, 8 * MIB + 4096);
+    for (unsigned set = 0; set < 2; set++) {
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct source *base = img_source(img);
+        struct lost_fit fit;
+        bool found = false;
+        faulty_over(&f, base)->ops = &no_holes;
+        assert_int_equal(lost_find_pair(a, &f.source, &known, &found, &fit), STATUS_OK);
+        assert_int_equal(found, !set);
+        if (found)
+            assert_int_equal(fit.place.bat_off, img->bat_off);
+        source_close(base);
+        arena_destroy(a);
+        *img_bytes(img, 8 * MIB + 4095, 1) = 1; /* the last byte of the file */
+    }
+    img_free(img);
+}
+
 /* The file ends with the metadata: only the room in front is left, where no log is known to be. */
 static void an_empty_table_may_stand_in_front_of_the_metadata(void **state)
 {
@@ -303,9 +461,14 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_is_not_guessed),
         cmocka_unit_test(a_view_needs_memory),
         cmocka_unit_test(the_best_table_is_the_first),
+        cmocka_unit_test(a_table_may_have_several_pages),
+        cmocka_unit_test(places_where_no_table_can_be),
+        cmocka_unit_test(many_metadata_are_tried),
         cmocka_unit_test(the_table_that_fits_best_is_taken),
         cmocka_unit_test(the_table_with_more_blocks_is_taken),
         cmocka_unit_test(an_empty_table_is_found_where_no_block_can_be),
+        cmocka_unit_test(known_metadata_are_taken),
+        cmocka_unit_test(an_empty_table_is_found_between_stored_zeros),
         cmocka_unit_test(an_empty_table_may_stand_in_front_of_the_metadata),
         cmocka_unit_test(a_region_is_as_long_as_its_items_need),
     };

@@ -162,6 +162,18 @@ static void log_writes_and_nothing_is_named(struct img *img)
     log_writes_everywhere(img);
 }
 
+/* Where an unknown region lies, which nobody knows what it holds. */
+static void log_writes_to_another_region(struct img *img)
+{
+    struct img_log_desc page;
+
+    img_resize(img, img->size + MIB);
+    img_region_add(img, &(struct region_entry){
+                            .guid = img_guid(IMG_WINDOWS, 'R', 1), .off = img->size - MIB, .len = (uint32_t)MIB});
+    put_secret(logged(img, img->size - MIB, &page));
+    img_make_dirty(img, &page, 1);
+}
+
 static void log_writes_zeros_to_a_block(struct img *img)
 {
     struct img_log_desc page;
@@ -373,6 +385,7 @@ static const struct shape shapes[] = {
     {"items in the log, no id", {.type = IMG_DYNAMIC}, log_writes_items_without_id},
     {"pages of all kinds", {.type = IMG_DYNAMIC}, log_writes_everywhere},
     {"pages of all kinds, nothing is named", {.type = IMG_DYNAMIC}, log_writes_and_nothing_is_named},
+    {"a page of another region", {.type = IMG_DYNAMIC}, log_writes_to_another_region},
     {"zeros to a block", {.type = IMG_DYNAMIC}, log_writes_zeros_to_a_block},
     {"the log moves the metadata", {.type = IMG_DYNAMIC}, log_moves_the_metadata},
     {"the log forgets the metadata", {.type = IMG_DYNAMIC}, log_forgets_the_metadata},

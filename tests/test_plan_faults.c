@@ -61,9 +61,9 @@ static void run(void *ctx)
     struct plan plan = {.stage = NULL};
 
     assert_non_null(arena);
-    /* The parent is lent to all runs; one that was without memory in an earlier run says so for good. */
+    /* The parent is lent to all runs; one that was without memory, or not read, in an earlier run says so for good. */
     const struct image *parent = p->options.parent;
-    bool harmless = parent != NULL && arena_status(parent->arena) != STATUS_OK;
+    bool harmless = parent != NULL && (arena_status(parent->arena) != STATUS_OK || parent->file->failed_reads > 0);
     sites_begin();
     enum status st = plan_make(arena, p->run.source, p->run.scene.path, &p->options, &plan);
     enum site_kind failed = sites_end();

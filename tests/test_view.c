@@ -130,6 +130,42 @@ static void first_valid_region_table_is_used(void **state)
     }
 }
 
+/* An entry is looked at when the table holds anything of it, or when EntryCount is one that fits. */
+static void empty_entries_of_an_impossible_count_are_left_out(void **state)
+{
+    static const struct {
+        uint32_t count, told;
+        int last; /* byte of the table that is not zero; 0: nothing behind the two entries */
+    } rows[] = {
+        {2, 2, 0},
+        {7, 7, 0},
+        {2047, 2047, 0},
+        {2048, 2, 0},
+        {UINT32_MAX, 2, 0},
+        {2048, 3, REGION_TABLE_HEADER_LEN + 2 * REGION_ENTRY_LEN},
+        {2048, 3, REGION_TABLE_HEADER_LEN + 3 * REGION_ENTRY_LEN - 1},
+        {2048, 4, REGION_TABLE_HEADER_LEN + 3 * REGION_ENTRY_LEN},
+        {2048, 2047, REGION_TABLE_LEN - REGION_ENTRY_LEN},
+        {2048, 2047, REGION_TABLE_LEN - 1}, /* behind the last entry that fits */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct img *img = img_create(NULL);
+        put_le32(img_region_table(img, 0) + 8, rows[i].count);
+        if (rows[i].last > 0)
+            img_region_table(img, 0)[rows[i].last] = 1;
+        img_sign_region_table(img, 0);
+        struct built b = build(img);
+        const struct region_copy *c = &b.view->regions[0];
+        assert_true(c->valid);
+        assert_int_equal(c->table.usable_count, rows[i].count < 2047 ? rows[i].count : 2047);
+        assert_int_equal(c->told, rows[i].told);
+        assert_true(guid_is_nil(&c->entries[c->table.usable_count - 1].guid) == (rows[i].count > 2));
+        assert_true(b.view->bat_region.found && b.view->metadata_region.found);
+        done(&b);
+    }
+}
+
 static void entries_without_signature_are_none(void **state)
 {
     struct img *img = img_create(NULL);
@@ -542,6 +578,37 @@ static void unreadable_structures_are_no_verdict(void **state)
     img_free(img);
 }
 
+/* Memory ends when a read has just failed. */
+static void a_failed_read_and_no_memory(void **state)
+{
+    struct img *img = img_create(&(struct img_params){.type = IMG_DIFFERENCING});
+    struct source *src = img_source(img);
+    uint64_t ends = 0;
+    bool failed = true;
+    (void)state;
+    for (uint64_t n = 1; failed; n++)
+        for (uint64_t next = 1; next <= 3; next++) {
+            struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+            struct view *v = NULL;
+            struct faulty f;
+            (void)faulty_over(&f, src);
+            f.fail_read = n;
+            f.arena = a;
+            f.fail_next = next;
+            enum status st = view_build(a, &f.source, VIEW_STORED, img->log_off, img->log_len, &v);
+            failed = f.reads >= n;
+            assert_int_equal(st, arena_status(a));
+            assert_int_equal(v != NULL, st == STATUS_OK);
+            if (v != NULL)
+                assert_int_equal(v->io_error, failed);
+            ends += st == STATUS_NO_MEMORY;
+            arena_destroy(a);
+        }
+    assert_true(ends > 9);
+    source_close(src);
+    img_free(img);
+}
+
 static void memory_may_end_anywhere(void **state)
 {
     struct img *img = img_create(&(struct img_params){.type = IMG_DIFFERENCING});
@@ -639,6 +706,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(healthy_images_have_every_stage),
         cmocka_unit_test(first_valid_region_table_is_used),
+        cmocka_unit_test(empty_entries_of_an_impossible_count_are_left_out),
         cmocka_unit_test(entries_without_signature_are_none),
         cmocka_unit_test(regions_are_matched_by_guid),
         cmocka_unit_test(tiny_files_are_zero_filled),
@@ -654,6 +722,7 @@ int main(void)
         cmocka_unit_test(locator_items_may_be_missing_or_short),
         cmocka_unit_test(overlapping_texts_are_bounded),
         cmocka_unit_test(unreadable_structures_are_no_verdict),
+        cmocka_unit_test(a_failed_read_and_no_memory),
         cmocka_unit_test(memory_may_end_anywhere),
         cmocka_unit_test(residue_is_counted),
         cmocka_unit_test(residue_that_cannot_be_read),

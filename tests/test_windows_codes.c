@@ -52,6 +52,9 @@ static void every_code_is_found_in_every_form(void **state)
         assert_ptr_equal(windows_code_find(text), c);
         assert_ptr_equal(windows_code_find(c->name), c);
         assert_ptr_equal(windows_code_find(c->name + 6), c);
+        (void)snprintf(text, sizeof(text), "status_%s", c->name + 6);
+        assert_ptr_equal(windows_code_find(text), c);
+        (void)snprintf(text, sizeof(text), "%d", (int)c->code);
         assert_true(windows_code_like(text));
     }
 }

@@ -35,7 +35,6 @@ EXPLAINED = {
     ("libvhdi", "meta-item-twice"): "it takes the second of two items, here one that cannot be",
     ("libvhdi", "item-wraps-32-bits"): "it computes the item's place in 32 bits and then misses it",
     ("7zip", "hdr-log-wraps"): "it computes the end of the log in 64 bits and sees it inside the file",
-    ("7zip", "rgn-on-metadata"): "an unknown optional region is over the metadata: it skips unknown regions",
     ("hyperv", "zero-with-a-place"): "openvmm opens it; Hyper-V itself does not, as QEMU found out in 2015",
     ("hyperv", "sequence-number-0"): "openvmm takes an entry with the number 0, which [MS-VHDX] 2.3.1.1 forbids",
     ("hyperv", "log-of-sequence-0"): "openvmm takes an entry with the number 0, which [MS-VHDX] 2.3.1.1 forbids",
