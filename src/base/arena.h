@@ -39,6 +39,12 @@ void arena_release(struct arena *a, void *ptr);
 
 /* Why the last allocation failed: STATUS_LIMIT (budget) or STATUS_NO_MEMORY; STATUS_OK when none failed so far. */
 enum status arena_status(const struct arena *a);
+/* The same where one has failed, so that it is never STATUS_OK. */
+static inline enum status arena_failure(const struct arena *a)
+{
+    enum status st = arena_status(a);
+    return st != STATUS_OK ? st : STATUS_NO_MEMORY;
+}
 uint64_t arena_used(const struct arena *a);
 
 /* Test hook: the n-th allocation from now on fails (1 = the next); 0 = off. sticky: all later ones as well. */

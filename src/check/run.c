@@ -216,13 +216,6 @@ static struct rule_result *new_results(struct driver *d)
     return arena_array(d->probe.arena, d->rules->count, sizeof(struct rule_result));
 }
 
-/* Why an allocation failed. */
-static enum status no_memory(const struct image *img)
-{
-    enum status st = arena_status(img->arena);
-    return st != STATUS_OK ? st : STATUS_NO_MEMORY;
-}
-
 static enum status check_views(struct driver *d, struct pass *main)
 {
     struct image *img = d->img;
@@ -232,7 +225,7 @@ static enum status check_views(struct driver *d, struct pass *main)
         return STATUS_OK;
     struct pass stored = {.view = VIEW_STORED, .rules = new_results(d)};
     if (!stored.rules)
-        return no_memory(img);
+        return arena_failure(img->arena);
     d->probe.pass = &stored;
     enable_rules(d, img->stored);
     walk_view(d, img->stored);
@@ -356,13 +349,13 @@ static enum status check_one(struct image *img, const struct check_options *opti
     struct check_result *res = arena_alloc(img->arena, sizeof(*res));
     struct driver d = {.img = img, .options = options, .rules = rule_set()};
     if (!res)
-        return no_memory(img);
+        return arena_failure(img->arena);
     res->image = img;
     res->main_view = img->options.no_replay ? VIEW_STORED : VIEW_REPLAYED;
     d.probe = (struct probe){.arena = img->arena, .result = res, .max_findings = options->max_findings};
     struct pass pass = {.view = res->main_view, .rules = new_results(&d)};
     if (!pass.rules)
-        return no_memory(img);
+        return arena_failure(img->arena);
     d.probe.pass = &pass;
     res->rules = pass.rules;
 

@@ -30,7 +30,7 @@ enum status lost_view(struct arena *a, struct source *file, const struct lost_pl
     struct store *stage = NULL;
 
     if (table == NULL)
-        return arena_status(a);
+        return arena_failure(a);
     (void)region_table_encode(entries, p->bat_len > 0 ? 2 : 1, table); /* two fit */
     enum status st = stage_open(file, STAGE_ROOM, &stage);
     if (st == STATUS_OK)
