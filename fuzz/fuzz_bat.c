@@ -181,6 +181,7 @@ static struct view *make_view(struct arena *a, struct table *t, struct source *s
     };
     v->regions[0].table.usable_count = t->region_count;
     v->regions[0].entries = t->regions;
+    v->regions[0].told = t->region_count;
     v->bat.walk_entries = u64_min(t->g.entries, t->slot_count);
     v->bat.short_region = t->slot_count < t->g.entries;
     return v;

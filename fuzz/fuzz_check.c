@@ -4,7 +4,7 @@
  * and with facts about the host file, bit 2 few findings a rule. A report takes ten times as long as a check, and what
  * reports do an engine would take for news and keep; so under an engine the checksum of the input chooses one input
  * of a thousand to be reported, whatever it holds, and the replay reports all. The words of findings are a quarter of a
- * check: in the same way one input of eight has them made, and the findings of the others are only counted.
+ * check: in the same way one input of sixteen has them made, and the findings of the others are only counted.
  *
  * Asserted: the work stays in proportion to what the recipe lays down; counts, verdict and findings agree; the report
  * is strict JSON of the schema's shape that says the same; a second run that is told of data in other pieces gives the
@@ -28,7 +28,7 @@ enum {
     SOME = 3, /* of each rule, under an engine: a thousand are as many times the same code */
     RANGES_MAX = 2048,
     REPORTED_OF = 4096, /* inputs, of which each kind of report takes one */
-    WORDED_OF = 8,      /* inputs, of which one keeps its findings; those that are reported among them */
+    WORDED_OF = 16,     /* inputs, of which one keeps its findings; those that are reported among them */
 };
 
 /* ---- what an image owns ---- */

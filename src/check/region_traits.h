@@ -38,8 +38,9 @@ static inline uint64_t region_entry_off(uint32_t i)
 static inline const struct region_entry *region_find(const struct region_copy *c, enum known_guid which,
                                                      uint32_t *ret_entry)
 {
+    const struct guid *wanted = known_guid(which);
     for (uint32_t i = 0; i < c->told; i++)
-        if (guid_equal(&c->entries[i].guid, known_guid(which))) {
+        if (guid_equal(&c->entries[i].guid, wanted)) {
             *ret_entry = i;
             return &c->entries[i];
         }
