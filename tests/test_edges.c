@@ -211,6 +211,29 @@ static void idle_places_are_minded_from_2_48_on(void **state)
     }
 }
 
+/* Where EntryCount is impossible, an entry of zeros is none; one that says anything at all lacks its GUID. */
+static void a_nameless_entry_is_one_when_it_says_something(void **state)
+{
+    (void)state;
+    for (unsigned field = 0; field < 4; field++) {
+        struct img *img = img_create(NULL);
+        unsigned found = 0;
+        for (unsigned copy = 0; copy < 2; copy++) {
+            put_le32(img_region_table(img, copy) + 8, REGION_ENTRIES_MAX + 1);
+            if (field < 3)
+                put_le32(img_region_entry(img, copy, 2) + (const size_t[]){16, 24, 28}[field], 0x100000);
+            put_le32(img_region_entry(img, copy, 5) + 28, 2);
+        }
+        img_sign_region_tables(img);
+        struct checked c = reports_check(img, "x.vhdx", 100);
+        for (uint64_t k = 0; k < c.result->finding_count; k++)
+            found += strcmp(c.result->findings[k]->rule->id, "VHDX-RGN-022") == 0;
+        assert_int_equal(found, field < 3 ? 2 : 1);
+        reports_done(&c);
+        img_free(img);
+    }
+}
+
 /* ---- each of several alike ---- */
 
 /* Items of a fixed size, longer by four bytes; each is told by its name, and none of the others. */
@@ -1934,6 +1957,7 @@ int main(void)
         cmocka_unit_test(only_the_next_entry_shows_a_shift),
         cmocka_unit_test(idle_places_are_minded_from_2_48_on),
         cmocka_unit_test(a_page_with_a_bitmap_in_front_is_not_moved_up),
+        cmocka_unit_test(a_nameless_entry_is_one_when_it_says_something),
         cmocka_unit_test(each_item_may_be_too_long),
         cmocka_unit_test(a_header_that_is_cut_has_no_wrong_checksum),
         cmocka_unit_test(a_block_that_no_file_can_hold_is_not_cut),

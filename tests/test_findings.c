@@ -267,11 +267,32 @@ static void errors_are_listed_before_notes(void **state)
     img_free(img);
 }
 
+/* Nor is anything read for their words. */
+static void what_is_only_counted_has_no_words(void **state)
+{
+    static const uint64_t areas[] = {520, 0x10000 + 80, 0x20000 + 80, 0x50000};
+    struct img *img = img_create(NULL);
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        img_fill(img, areas[i], 100, 'A');
+    img_sign_headers(img);
+    struct checked none = reports_check(img, "reserved.vhdx", 0), one = reports_check(img, "reserved.vhdx", 1);
+    assert_int_equal(none.result->finding_count, 0);
+    assert_true(one.result->finding_count > 0);
+    for (int s = 0; s < SEVERITY_COUNT; s++)
+        assert_int_equal(none.result->counts[s], one.result->counts[s]);
+    assert_int_equal(none.image->file->read_calls + 4, one.image->file->read_calls);
+    assert_true(arena_used(none.image->arena) < arena_used(one.image->arena));
+    reports_done(&one);
+    reports_done(&none);
+    img_free(img);
+}
+
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {cmocka_unit_test(findings_are_as_reviewed),
-                                              cmocka_unit_test(the_only_one_kept_has_all_its_words),
-                                              cmocka_unit_test(errors_are_listed_before_notes)};
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(findings_are_as_reviewed), cmocka_unit_test(what_is_only_counted_has_no_words),
+        cmocka_unit_test(the_only_one_kept_has_all_its_words), cmocka_unit_test(errors_are_listed_before_notes)};
     const char *mode = getenv("VHDXRAY_GOLDEN");
     if (!mode || strcmp(mode, "rewrite") != 0)
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1398,6 +1398,67 @@ static void a_parent_that_nobody_asks_may_be_without_memory(void **ctx)
     done(&x);
 }
 
+static struct img *stray_bits(void)
+{
+    struct img *img = img_create(&(struct img_params){.type = IMG_DIFFERENCING});
+    img_bitmap_set(img, 1, 5, 1, true); /* of a block that is not present */
+    return img;
+}
+
+/* Giving up the log would leave a disk without size: the step is taken back, with the reason. */
+static struct img *size_in_the_log_alone(void)
+{
+    struct img *img = img_create(NULL);
+    const uint64_t page = img->item_off[KNOWN_ITEM_VIRTUAL_DISK_SIZE] / 4096 * 4096;
+    uint8_t *bytes = img_page_copy(img, page);
+    put_le32(bytes + (img->item_off[KNOWN_ITEM_PHYSICAL_SECTOR_SIZE] - page), 777);
+    img_make_dirty(img, &(struct img_log_desc){.off = page, .page = bytes}, 1);
+    put_le64(img_metadata_item(img, KNOWN_ITEM_VIRTUAL_DISK_SIZE), 0);
+    return img;
+}
+
+/* Whichever read or allocation fails: the very plan, or none that changes anything. */
+static void a_plan_is_whole_or_is_none(void **ctx)
+{
+    static const struct {
+        struct img *(*make)(void);
+        const char *consent;
+    } rows[] = {{stray_bits, "VHDX-SBM-002"}, {size_in_the_log_alone, "VHDX-LOG-028"}};
+    (void)ctx;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *consent[] = {rows[i].consent};
+        const struct plan_options o = {.consent = consent, .consent_count = 1, .max_memory = LIMIT_MEMORY_DEFAULT};
+        struct fixture x;
+        plan_for(&x, rows[i].make(), rows[i].consent, NULL);
+        for (unsigned memory = 0; memory < 2; memory++) {
+            bool failed = true;
+            for (uint64_t n = 1; failed; n++) {
+                struct arena *arena = arena_create(LIMIT_MEMORY_DEFAULT);
+                struct plan plan = {.stage = NULL};
+                struct faulty f;
+                (void)faulty_over(&f, x.source);
+                f.fail_read = memory ? 0 : n;
+                arena_fail_at(arena, memory ? n : 0, false);
+                enum status st = plan_make(arena, &f.source, "case.vhdx", &o, &plan);
+                failed = memory ? arena_status(arena) != STATUS_OK : f.reads >= n;
+                if (memory)
+                    assert_int_equal(st, failed ? STATUS_NO_MEMORY : STATUS_OK);
+                else
+                    assert_true(st == STATUS_OK || st == STATUS_IO);
+                if (st == STATUS_OK && !failed)
+                    assert_same_stage(plan.stage, x.plan.stage);
+                /* New GUIDs follow from what was read of the headers. */
+                if (st == STATUS_OK && !plan.refused && plan.step_count > 0)
+                    assert_int_equal(plan.step_count, x.plan.step_count);
+                if (st == STATUS_OK)
+                    plan_close(&plan);
+                arena_destroy(arena);
+            }
+        }
+        done(&x);
+    }
+}
+
 /* Time that is over is no plan, whatever it is over at. */
 static void there_is_no_plan_without_time(void **ctx)
 {
@@ -1553,6 +1614,7 @@ int main(void)
         cmocka_unit_test(the_same_file_gives_the_same_plan),
         cmocka_unit_test(a_parent_that_nobody_asks_may_be_without_memory),
         cmocka_unit_test(there_is_no_plan_without_time),
+        cmocka_unit_test(a_plan_is_whole_or_is_none),
         cmocka_unit_test(unreadable_files_are_refused),
         cmocka_unit_test(failures_leave_nothing_behind),
         cmocka_unit_test(too_little_memory_is_said),

@@ -29,6 +29,23 @@ static uint64_t next_random(uint64_t below)
 
 /* ---- units ---- */
 
+/* Members up to the end of a page, of which the next is not there, though a later one is. */
+static void chains_end_with_their_page(void **state)
+{
+    const uint64_t page = (uint64_t)1 << UNIT_PAGE_SHIFT;
+    (void)state;
+    for (uint64_t step = 1; step <= 256; step *= 2) {
+        struct arena *a = arena_create(LIMIT_MEMORY_DEFAULT);
+        struct unit_map m = unit_map_in(a, LIMIT_NEAR_UNITS);
+        assert_int_equal(unit_map_fill(&m, page, page / step, step), STATUS_OK);
+        assert_int_equal(unit_map_fill(&m, 4 * page, 1, 1), STATUS_OK);
+        assert_int_equal(unit_map_chain(&m, page, step), 2 * page);
+        assert_int_equal(unit_map_chain(&m, 2 * page - step, step), 2 * page);
+        assert_int_equal(unit_map_chain(&m, 4 * page, step), 4 * page + step);
+        arena_destroy(a);
+    }
+}
+
 static void units_are_a_set(void **state)
 {
     enum { UNITS = 3 << UNIT_PAGE_SHIFT };
@@ -338,6 +355,7 @@ int main(void)
         cmocka_unit_test(empty_and_wrapping_ranges_are_nowhere),
         cmocka_unit_test(memory_may_end_anywhere),
         cmocka_unit_test(free_ranges_lie_between_owners),
+        cmocka_unit_test(chains_end_with_their_page),
         cmocka_unit_test(owners_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

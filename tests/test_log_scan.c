@@ -276,20 +276,33 @@ static void every_defect_is_told(void **state)
     }
 }
 
-/* A sector of descriptors that never reached the ring, where zeros are. */
+/* A sector of descriptors that never reached the ring, where zeros are, or a hole. */
 static void descriptors_that_were_not_written_are_a_defect(void **state)
 {
     (void)state;
-    struct ring r = ring_make(256);
-    put(&r, 10, (struct entry){.zeros = 130, .sequence_number = 3, .tail_sector = 10});
-    put(&r, 12, (struct entry){.sequence_number = 4, .tail_sector = 12});
-    memset(r.bytes + (uint64_t)11 * SECTOR, 0, SECTOR);
-    scan(&r);
-    assert_int_equal(entry_at(&r, 10)->defect, LOG_DEFECT_DESCRIPTOR);
-    assert_int_equal(entry_at(&r, 10)->defect_item, 126);
-    assert_int_equal(entry_at(&r, 12)->defect, LOG_DEFECT_NONE);
-    assert_int_equal(r.scan.orphan_data + r.scan.orphan_descriptors + r.scan.orphan_other, 0);
-    ring_free(&r);
+    for (unsigned hole = 0; hole < 2; hole++) {
+        struct ring r = ring_make(256);
+        put(&r, 10, (struct entry){.zeros = 130, .sequence_number = 3, .tail_sector = 10});
+        put(&r, 12, (struct entry){.sequence_number = 4, .tail_sector = 12});
+        memset(r.bytes + (uint64_t)11 * SECTOR, 0, SECTOR);
+        if (hole) {
+            struct mem_extent e[] = {{.off = RING_OFF, .ptr = r.bytes, .len = 11 * SECTOR},
+                                     {.off = RING_OFF + 12 * SECTOR,
+                                      .ptr = r.bytes + (uint64_t)12 * SECTOR,
+                                      .len = (r.sectors - 12) * SECTOR}};
+            r.source = extents_open(e, 2, RING_OFF + r.sectors * SECTOR);
+            r.arena = arena_create(LIMIT_MEMORY_DEFAULT);
+            assert_int_equal(log_scan_run(r.arena, r.source, RING_OFF, r.sectors * SECTOR, &live_guid, &r.scan),
+                             STATUS_OK);
+        } else {
+            scan(&r);
+        }
+        assert_int_equal(entry_at(&r, 10)->defect, LOG_DEFECT_DESCRIPTOR);
+        assert_int_equal(entry_at(&r, 10)->defect_item, 126);
+        assert_int_equal(entry_at(&r, 12)->defect, LOG_DEFECT_NONE);
+        assert_int_equal(r.scan.orphan_data + r.scan.orphan_descriptors + r.scan.orphan_other, 0);
+        ring_free(&r);
+    }
 }
 
 static void sequence_number_zero_is_a_defect(void **state)

@@ -14,7 +14,7 @@
 #include "image/image.h"
 
 struct check_options {
-    uint64_t max_findings; /* kept per rule, >= 1; LIMIT_FINDINGS_PER_RULE by default */
+    uint64_t max_findings; /* kept per rule; LIMIT_FINDINGS_PER_RULE by default; 0: they are only counted */
     bool deep; /* the content of blocks and of what nobody owns is looked at as well: all of the file is read */
     /* Hears now and then up to which byte of the file the content is looked at; NULL: nobody does. */
     void (*progress)(void *ctx, uint64_t off);
