@@ -7,10 +7,7 @@ cd "$(dirname "$0")/../.." || exit
 . tests/checks.sh
 
 long_run fields tools/figure build/release/tests/sweep fields
-long_run bits tools/figure build/release/tests/sweep bits --whole 4096 --every 64
-for image in dirty-child child-with-parent windows-traces; do
-    long_run "bits-$image" build/release/tests/sweep bits "$image"
-done
+long_run bits tools/figure build/release/tests/sweep bits
 long_run bounds tools/figure build/release/tests/bounds
 long_run sandbox tools/figure tests/sandbox_cost.py
 long_run allocations tools/figure build/release/tests/faults allocations
