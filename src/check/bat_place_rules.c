@@ -36,8 +36,8 @@ static bool collision_counts(const struct subject *s, enum bat_fact fact)
 /* 7-Zip compares blocks with blocks; structures that a block lies over are nothing to it. */
 static void hits_blocks_too(struct finding *f, const struct bat_note *n)
 {
-    if (f && (n->facts & (BAT_FACT_SAME_PAYLOAD | BAT_FACT_PARTIAL_PAYLOAD)) != 0)
-        f->stops |= PEER_7ZIP;
+    if ((n->facts & (BAT_FACT_SAME_PAYLOAD | BAT_FACT_PARTIAL_PAYLOAD)) != 0)
+        finding_stops_also(f, PEER_7ZIP);
 }
 
 static void block_over_log(struct probe *p, const struct subject *s)

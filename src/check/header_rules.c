@@ -106,8 +106,8 @@ static void one_is_valid(struct probe *p, const struct subject *s)
              "no valid header: header 1 at 0x10000 %s, header 2 at 0x20000 %s", what_is_wrong(a), what_is_wrong(b));
     finding_expected(p, f, "signature \"head\" and CRC-32C right in at least one");
     finding_related(p, f, STRUCTURE_HEADER, 2, HEADER_OFF[1]);
-    if (f && (!a->h.signature_ok || !b->h.signature_ok))
-        f->stops |= PEER_LIBVHDI; /* it computes no checksum */
+    if (!a->h.signature_ok || !b->h.signature_ok)
+        finding_stops_also(f, PEER_LIBVHDI); /* it computes no checksum */
     if (!pair_is_plausible(s->image)) {
         finding_repair(f, REPAIR_NONE);
         finding_next(p, f, "keep a copy of the file and do not write to it; vhdxray dump FILE headers --hex");

@@ -131,6 +131,12 @@ void finding_stops(struct finding *f, unsigned peers)
         f->stops = peers;
 }
 
+void finding_stops_also(struct finding *f, unsigned peers)
+{
+    if (f)
+        f->stops |= peers;
+}
+
 void finding_is_no_matter_to(struct finding *f, unsigned peers)
 {
     if (f)

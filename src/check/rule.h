@@ -103,6 +103,7 @@ void finding_guest(struct finding *f, uint64_t off, uint64_t len);
 void finding_quirk(struct finding *f, const char *producer);
 void finding_repair(struct finding *f, enum repair_class repair);
 void finding_stops(struct finding *f, unsigned peers);
+void finding_stops_also(struct finding *f, unsigned peers);      /* besides those of the rule */
 void finding_is_no_matter_to(struct finding *f, unsigned peers); /* takes them out again */
 void finding_related(struct probe *p, struct finding *f, enum structure structure, int64_t index, uint64_t off);
 

@@ -16,6 +16,9 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from programs import data_ranges  # noqa: E402
+
 VHDXRAY = os.path.abspath(os.environ.get("VHDXRAY", ROOT / "build/release/vhdxray"))
 WRITER = pathlib.Path(VHDXRAY).parent / "tests/write_cases"
 
@@ -67,18 +70,8 @@ def words_of(im):
 
 def data_of(path):
     """The bytes that are there, without the holes."""
-    parts = []
     with open(path, "rb") as f:
-        fd, off, size = f.fileno(), 0, os.fstat(f.fileno()).st_size
-        while off < size:
-            try:
-                off = os.lseek(fd, off, os.SEEK_DATA)
-            except OSError:
-                break
-            end = os.lseek(fd, off, os.SEEK_HOLE)
-            parts.append(os.pread(fd, end - off, off))
-            off = end
-    return b"\xff\x00".join(parts)
+        return b"\xff\x00".join(os.pread(f.fileno(), end - start, start) for start, end in data_ranges(f.fileno()))
 
 
 def leaks(im, path, copy):
