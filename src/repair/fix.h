@@ -91,7 +91,6 @@ struct fixer {
 /* fixers.c: the one table of them, in catalogue order. */
 uint32_t fixer_count(void);
 const struct fixer *fixer_at(uint32_t i);
-const struct fixer *fixer_find(const struct rule *rule); /* NULL when the rule has no row */
 
 /* ---- fix.c ---- */
 

@@ -3,8 +3,6 @@
  * The one table of fixers, in catalogue order: what mends the findings of a rule, and when. A rule that is repairable
  * has a row; tests ask for it. Inside a phase fixers are called in this order.
  */
-#include <string.h>
-
 #include "repair/fix_bat.h"
 #include "repair/fix_bitmap.h"
 #include "repair/fix_header.h"
@@ -175,12 +173,4 @@ uint32_t fixer_count(void)
 const struct fixer *fixer_at(uint32_t i)
 {
     return i < fixer_count() ? &fixers[i] : NULL;
-}
-
-const struct fixer *fixer_find(const struct rule *rule)
-{
-    for (uint32_t i = 0; i < fixer_count(); i++)
-        if (strcmp(fixers[i].rule, rule->id) == 0)
-            return &fixers[i];
-    return NULL;
 }

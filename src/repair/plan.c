@@ -304,9 +304,13 @@ static enum status planner_open(struct planner *p)
     p->rules = arena_array(p->plan->arena, rule_count(), sizeof(*p->rules));
     if (p->rules == NULL)
         return arena_status(p->plan->arena);
-    for (uint32_t i = 0; i < rule_count(); i++) {
+    const struct fixer *next = fixer_at(0);
+    for (uint32_t i = 0, n = 0; i < rule_count(); i++) {
         const struct rule *rule = rule_at(i);
-        p->rules[i].fixer = fixer_find(rule);
+        if (next != NULL && strcmp(next->rule, rule->id) == 0) { /* both tables are in catalogue order */
+            p->rules[i].fixer = next;
+            next = fixer_at(++n);
+        }
         for (uint32_t k = 0; k < p->options->consent_count; k++)
             p->rules[i].consented = p->rules[i].consented || strcmp(p->options->consent[k], rule->id) == 0;
         if (p->rules[i].consented && rule->scope == SCOPE_CONTENT)
