@@ -183,7 +183,7 @@ static size_t content_length(const struct kitchen *k, const uint8_t *window, siz
             break;
         if (window[i] == 0)
             continue;
-        if (len - i >= FILL_MIN && memcmp(window + i, window + i + 1, FILL_MIN - 1) == 0)
+        if (len - i >= FILL_MIN && window[i] == window[i + 1] && memcmp(window + i, window + i + 1, FILL_MIN - 1) == 0)
             break;
         end = i + 1;
     }

@@ -175,6 +175,8 @@ static void assert_changes_listed(const struct planned *p)
             if (source_read(plan->base, off, a, n) != STATUS_OK)
                 continue; /* a range of the case that cannot be read */
             assert_int_equal(source_read(plan->stage->source, off, b, n), STATUS_OK);
+            if (memcmp(a, b, n) == 0)
+                continue;
             for (size_t k = 0; k < n; k++)
                 if (a[k] != b[k] && !in_a_step(plan, off + k))
                     fail_msg("byte 0x%llx changes and is in no step", (unsigned long long)(off + k));
@@ -332,7 +334,7 @@ static void assert_same_bytes(struct guest *a, struct guest *b, uint64_t off, ui
         assert_int_equal(guest_read(b, off, w, n, NULL, NULL, &faults), STATUS_OK);
         if (faults > 0)
             fail_msg("guest byte 0x%llx could be read and cannot any more", (unsigned long long)off);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n && memcmp(u, w, n) != 0; i++)
             if (u[i] != w[i])
                 fail_msg("guest byte 0x%llx changes and is in no step", (unsigned long long)(off + i));
         off += n;

@@ -115,6 +115,8 @@ static uint64_t first_set(const struct img *img, uint64_t off, uint64_t end)
     for (; off < end; off += sizeof(bytes)) {
         size_t n = end - off < sizeof(bytes) ? (size_t)(end - off) : sizeof(bytes);
         img_read(img, off, bytes, n);
+        if (bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0)
+            continue; /* all zeros */
         for (size_t i = 0; i < n; i++)
             if (bytes[i] != 0)
                 return off + i;
@@ -150,8 +152,9 @@ static void naive(const struct img *img, struct said *ret)
                 ret->hidden_first[b] = first;
         }
         for (uint64_t at = off + used; b == g->payload_blocks - 1 && at < off + g->block_size; at++) {
-            if (first_set(img, at, at + 1) == UINT64_MAX)
-                continue;
+            at = first_set(img, at, off + g->block_size);
+            if (at == UINT64_MAX)
+                break;
             if (ret->past++ == 0)
                 ret->past_first = at;
         }

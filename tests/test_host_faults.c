@@ -14,6 +14,7 @@
 
 #include "base/checked.h"
 #include "base/limits.h"
+#include "bytes_equal.h"
 #include "cases.h"
 #include "check/forecast.h"
 #include "check/profile.h"
@@ -181,7 +182,7 @@ static enum status read_guest(struct image *img, struct content *ret)
             break;
         st = guest_walk_take(w, piece.len, &data, NULL, NULL, &faults);
         if (st == STATUS_OK && data && faults == 0 && piece.off + piece.len <= len && ret->faults == 0)
-            assert_memory_equal(data, bytes + piece.off, piece.len);
+            assert_bytes_equal(data, bytes + piece.off, piece.len);
     }
     return st;
 }

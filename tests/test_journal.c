@@ -15,6 +15,7 @@
 
 #include "base/checked.h"
 #include "base/crc32c.h"
+#include "bytes_equal.h"
 #include "disk.h"
 #include "repair/journal.h"
 #include "repair/journal_format.h"
@@ -112,7 +113,7 @@ static void expect_image(struct source *want)
         size_t n = (size_t)u64_min(sizeof(a), want->size - off);
         assert_int_equal(source_read(want, off, a, n), STATUS_OK);
         assert_int_equal(source_read(image_store->source, off, b, n), STATUS_OK);
-        assert_memory_equal(a, b, n);
+        assert_bytes_equal(a, b, n);
     }
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "bytes_equal.h"
 #include "cases.h"
 #include "check/forecast.h"
 #include "check/profile.h"
@@ -124,7 +125,7 @@ static enum status walk(struct guest *g)
             break;
         st = guest_walk_take(w, piece.len, &data, NULL, NULL, &faults);
         if (st == STATUS_OK && data != NULL && faults == 0 && read_faults == 0 && piece.off + piece.len <= read_len)
-            assert_memory_equal(data, bytes[0] + piece.off, piece.len);
+            assert_bytes_equal(data, bytes[0] + piece.off, piece.len);
     }
     return st;
 }

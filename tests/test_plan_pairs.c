@@ -26,8 +26,14 @@ static const struct case_table *const tables[] = {&container_cases, &metadata_ca
                                                   &chain_cases,     &forensic_cases, &tool_cases};
 enum { TABLES = sizeof(tables) / sizeof(tables[0]), MOST = 1024, PAIRS = 600 };
 
-static const struct test_case *cases[MOST];
-static size_t count;
+enum { OTHER_PAIRS = 100, ALL_OTHER_PAIRS = 3000 };
+
+struct pair {
+    const struct test_case *first, *second;
+};
+
+static struct pair pairs[PAIRS], other_pairs[ALL_OTHER_PAIRS];
+static unsigned pair_count, other_count;
 static const struct test_case *first, *second;
 
 static bool may_stay(const struct job *j, const struct rule *rule, const char *reason)
@@ -41,17 +47,6 @@ static void both(struct img *img)
 {
     first->mutate(img);
     second->mutate(img);
-}
-
-/* Cases that only bend the bytes of the default image, so that any two fit. */
-static void collect(void)
-{
-    for (size_t t = 0; t < TABLES; t++)
-        for (size_t i = 0; i < tables[t]->count; i++) {
-            const struct test_case *c = &tables[t]->cases[i];
-            if (c->params == NULL && c->mutate != NULL && c->damage == NULL && count < MOST)
-                cases[count++] = c;
-        }
 }
 
 /* Whether the builder can bend what the first has left: else it ends the process. */
@@ -74,28 +69,70 @@ static bool fit_together(void)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/* The cases that bend the bytes of an image: of the default one, or of one that others bend as well. */
+static size_t collect(bool others, const struct test_case *cases[MOST])
+{
+    size_t count = 0;
+
+    for (size_t t = 0; t < TABLES; t++)
+        for (size_t i = 0; i < tables[t]->count; i++) {
+            const struct test_case *c = &tables[t]->cases[i];
+            if ((c->params != NULL) == others && c->mutate != NULL && c->damage == NULL && count < MOST)
+                cases[count++] = c;
+        }
+    return count;
+}
+
+static void draw(const struct test_case *const *cases, size_t count, uint64_t *random)
+{
+    *random = *random * 6364136223846793005u + 1442695040888963407u;
+    first = cases[(*random >> 33) % count];
+    *random = *random * 6364136223846793005u + 1442695040888963407u;
+    second = cases[(*random >> 33) % count];
+}
+
+/* All at the beginning, while the process is small: a fork of a large one takes longer than a plan. */
+static int choose_pairs(void **state)
+{
+    const unsigned wanted = getenv("VHDXRAY_EVERY_CASE") != NULL ? ALL_OTHER_PAIRS : OTHER_PAIRS;
+    static const struct test_case *cases[MOST];
+    uint64_t random = 11;
+    (void)state;
+
+    size_t count = collect(false, cases);
+    for (unsigned n = 0; n < PAIRS && count > 20; n++) {
+        draw(cases, count, &random);
+        if (fit_together())
+            pairs[pair_count++] = (struct pair){first, second};
+    }
+    random = 5;
+    count = collect(true, cases);
+    while (other_count < wanted && count > 20) {
+        draw(cases, count, &random);
+        if (first->params == second->params && first != second && fit_together())
+            other_pairs[other_count++] = (struct pair){first, second};
+    }
+    return 0;
+}
+
+static void keeps_promises(const struct pair *p, enum mode mode)
+{
+    char name[128];
+
+    first = p->first;
+    second = p->second;
+    assert_true(snprintf(name, sizeof(name), "%s and %s", first->name, second->name) > 0);
+    const struct test_case c = {.name = name, .rule = first->rule, .params = first->params, .mutate = both};
+    print_message("# %s\n", name);
+    plan_keeps_its_promises(&(struct job){.c = &c, .mode = mode, .may_stay = may_stay});
+}
+
 static void two_faults(void **state)
 {
-    uint64_t random = 11;
-
     (void)state;
-    collect();
-    assert_true(count > 20);
-    for (unsigned n = 0; n < PAIRS; n++) {
-        char name[128];
-        random = random * 6364136223846793005u + 1442695040888963407u;
-        first = cases[(random >> 33) % count];
-        random = random * 6364136223846793005u + 1442695040888963407u;
-        second = cases[(random >> 33) % count];
-        if (snprintf(name, sizeof(name), "%s and %s", first->name, second->name) < 0)
-            return;
-        if (!fit_together())
-            continue;
-        const struct test_case c = {.name = name, .rule = first->rule, .mutate = both};
-        print_message("# %s\n", name);
-        plan_keeps_its_promises(
-            &(struct job){.c = &c, .mode = n % 3 == 0 ? BY_ITSELF : EVERYTHING, .may_stay = may_stay});
-    }
+    assert_true(pair_count > PAIRS / 2);
+    for (unsigned n = 0; n < pair_count; n++)
+        keeps_promises(&pairs[n], n % 3 == 0 ? BY_ITSELF : EVERYTHING);
 }
 
 /*
@@ -104,34 +141,10 @@ static void two_faults(void **state)
  */
 static void two_faults_of_other_images(void **state)
 {
-    const unsigned pairs = getenv("VHDXRAY_EVERY_CASE") != NULL ? 3000 : 100;
-    uint64_t random = 5;
-    unsigned done = 0;
-
     (void)state;
-    count = 0;
-    for (size_t t = 0; t < TABLES; t++)
-        for (size_t i = 0; i < tables[t]->count; i++) {
-            const struct test_case *c = &tables[t]->cases[i];
-            if (c->params != NULL && c->mutate != NULL && c->damage == NULL && count < MOST)
-                cases[count++] = c;
-        }
-    assert_true(count > 20);
-    while (done < pairs) {
-        char name[128];
-        random = random * 6364136223846793005u + 1442695040888963407u;
-        first = cases[(random >> 33) % count];
-        random = random * 6364136223846793005u + 1442695040888963407u;
-        second = cases[(random >> 33) % count];
-        if (first->params != second->params || first == second || !fit_together() ||
-            snprintf(name, sizeof(name), "%s and %s", first->name, second->name) < 0)
-            continue;
-        const struct test_case c = {.name = name, .rule = first->rule, .params = first->params, .mutate = both};
-        print_message("# %s\n", name);
-        plan_keeps_its_promises(
-            &(struct job){.c = &c, .mode = done % 4 == 0 ? BY_ITSELF : EVERYTHING, .may_stay = may_stay});
-        done++;
-    }
+    assert_true(other_count >= OTHER_PAIRS);
+    for (unsigned n = 0; n < other_count; n++)
+        keeps_promises(&other_pairs[n], n % 3 == 0 ? BY_ITSELF : EVERYTHING);
 }
 
 /* ---- what is in the way ---- */
@@ -235,5 +248,5 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(two_faults), cmocka_unit_test(two_faults_of_other_images),
                                        cmocka_unit_test(obstacles_in_the_way)};
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, choose_pairs, NULL);
 }
