@@ -503,6 +503,15 @@ static void dirty_bat(struct img *img)
     img_make_dirty_bat(img, img_block_index(img, 5), bat_entry_make(img->size - 2 * MIB, 6));
 }
 
+/* Of block 1 and block 0, so that the second one is told behind the first. */
+static void dirty_bat_of_two(struct img *img)
+{
+    uint8_t *page = img_page_copy(img, img->bat_off);
+    put_le64(page, PAYLOAD_ZERO);
+    put_le64(page + 8, PAYLOAD_UNMAPPED);
+    img_make_dirty(img, &(struct img_log_desc){.off = img->bat_off, .page = page}, 1);
+}
+
 static void dirty_empty(struct img *img)
 {
     img_make_dirty(img, NULL, 0);
@@ -691,6 +700,8 @@ static const struct test_case cases[] = {
      .guard = host_is_not_sparse},
     {"bat-log-changes-the-bat", "VHDX-BAT-034", I, .mutate = dirty_bat, .inside = dirty_empty, .also = "VHDX-LOG-001",
      .guard_also = "VHDX-LOG-001"},
+    {"bat-log-changes-two-entries", "VHDX-BAT-034", I, .mutate = dirty_bat_of_two, .also = "VHDX-LOG-001",
+     .says = "2 BAT entries: entry 0 0x400006 -> 0x2, entry 1 0x0 -> 0x3", .at = 0x300000},
     {"sbm-sector-bitmap-past-the-end", "VHDX-SBM-001", E, .params = &child, .mutate = bitmap_past_end,
      .inside = bitmap_moved_to_end, .also = "VHDX-FILE-004"},
     {"sbm-sector-bitmap-half-past-the-end", "VHDX-SBM-001", E, .params = &child, .mutate = bitmap_half_past_end,

@@ -297,6 +297,7 @@ static void creator_255_units(struct img *img)
 }
 
 static const struct img_params NO_CREATOR = {.creator = ""};
+static const struct img_params DIGIT_IN_A_WORD = {.creator = "Q4 tool 5.2"};
 static const struct img_params CREATOR_LIES = {.creator = "QEMU v7.2.22"};
 static const struct img_params QEMU = {.layout = IMG_QEMU};
 
@@ -854,6 +855,8 @@ static const struct test_case cases[] = {
 
     {"fid-signature", "VHDX-FID-001", E, .verdict = "unreadable", .mutate = other_signature},
     {"fid-creator", "VHDX-FID-002", I, .guard_params = &NO_CREATOR},
+    {"fid-creator-with-a-digit-in-a-word", "VHDX-FID-002", I, .params = &DIGIT_IN_A_WORD,
+     .guard_params = &NO_CREATOR, .says = "product Q4 tool, version 5.2"},
     {"fid-creator-control", "VHDX-FID-003", W, .mutate = creator_control},
     {"fid-creator-surrogate", "VHDX-FID-003", W, .mutate = creator_surrogate, .inside = creator_pair},
     {"fid-creator-residue", "VHDX-FID-004", I, .mutate = creator_residue, .inside = id_residue},

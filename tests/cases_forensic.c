@@ -117,6 +117,11 @@ static void stale_bat_page_same(struct img *img)
     stale_entry(img, img->bat_off, img_page_copy(img, img->bat_off));
 }
 
+static void stale_metadata_page(struct img *img)
+{
+    stale_entry(img, img->metadata_off, img_page_copy(img, img->metadata_off));
+}
+
 static void stale_moved(struct img *img)
 {
     img_resize(img, img->size + MIB);
@@ -339,6 +344,7 @@ static const struct test_case cases[] = {
     {"for-stale-entries", "VHDX-FOR-001", I, .params = &with_traces, .count = 1, .guard_params = &all_in_order,
      .inside = stale_torn},
     {"for-stale-entries-of-two-sessions", "VHDX-FOR-001", I, .mutate = stale_entries_of_two, .count = 2},
+    {"for-stale-entry-of-the-metadata", "VHDX-FOR-001", I, .mutate = stale_metadata_page, .says = "targets: metadata (1)"},
     {"for-older-bat-page", "VHDX-FOR-002", I, .mutate = stale_bat_page, .inside = stale_bat_page_same},
     {"for-orphan-sector", "VHDX-FOR-003", I, .mutate = orphan_sector, .at = 0x102000},
     {"for-data-between-blocks", "VHDX-FOR-004", I, .params = &with_room, .mutate = data_between_blocks, .damage = deep,

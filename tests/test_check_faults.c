@@ -106,6 +106,9 @@ static void assert_only_the_last_is_gone(const struct check_result *res)
         assert_true(f->order < 63);
         if (strcmp(f->rule->id, "VHDX-FILE-010") != 0)
             seen |= UINT64_C(1) << f->order;
+        else
+            assert_true(f->at.structure == STRUCTURE_FILE && f->at.index == NO_INDEX && f->at.off == 0 &&
+                        f->at.len == 0);
     }
     assert_int_equal(seen & (seen + 1), 0);
 }

@@ -165,6 +165,7 @@ static void a_region_is_as_long_as_its_items_need(void **state)
         {0xFFFFC, 4, MIB},
         {0xFFFFC, 5, 2 * MIB},
         {MIB, 0, MIB}, /* no item */
+        {2 * MIB, 0, MIB},
         {MIB, 1, 2 * MIB},
         {MIB, MIB, 2 * MIB},
         {MIB, MIB + 1, MIB}, /* longer than an item may be */

@@ -157,6 +157,7 @@ static void sizes_for_people(void **state)
         {1023, "1023 bytes"},
         {1024, "1 KiB"},
         {1025, "1.0 KiB"},
+        {1280, "1.3 KiB"}, /* 1.25 */
         {1536, "1.5 KiB"},
         {4096, "4 KiB"},
         {1048575, "1.0 MiB"},

@@ -103,6 +103,8 @@ static void other_words_are_none(void **state)
     assert_true(windows_code_like("ERROR_OF_TOMORROW"));
     assert_true(windows_code_like("STATUS_OF_TOMORROW"));
     assert_true(windows_code_like("file_corrupt"));
+    const char behind_a_letter[] = "x-1";
+    assert_true(windows_code_like(behind_a_letter + 1));
 }
 
 int main(void)
