@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* assert_memory_equal() for many bytes: that one is slow, as it looks at each; it is asked only to say where they
- * differ. */
+/* assert_memory_equal() for many bytes: that one, which looks at each by itself, is asked only where they differ. */
 #ifndef VHDXRAY_TESTS_BYTES_EQUAL_H
 #define VHDXRAY_TESTS_BYTES_EQUAL_H
 

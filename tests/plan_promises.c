@@ -334,7 +334,8 @@ static void assert_same_bytes(struct guest *a, struct guest *b, uint64_t off, ui
         assert_int_equal(guest_read(b, off, w, n, NULL, NULL, &faults), STATUS_OK);
         if (faults > 0)
             fail_msg("guest byte 0x%llx could be read and cannot any more", (unsigned long long)off);
-        for (size_t i = 0; i < n && memcmp(u, w, n) != 0; i++)
+        bool same = memcmp(u, w, n) == 0;
+        for (size_t i = 0; i < n && !same; i++)
             if (u[i] != w[i])
                 fail_msg("guest byte 0x%llx changes and is in no step", (unsigned long long)(off + i));
         off += n;
