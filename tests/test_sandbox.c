@@ -95,6 +95,8 @@ static int try_forbidden(void)
     struct rlimit l = {.rlim_cur = 1};
     if (getrlimit(RLIMIT_CORE, &l) == 0 && l.rlim_max != 0) /* answers EPERM, or that there will be no core file */
         return 14;
+    if (!denied(syscall(SYS_tgkill, getppid(), getppid(), 0)))
+        return 15;
     return 0;
 }
 
@@ -131,6 +133,8 @@ static int use_what_is_held(void)
     (void)isatty(STDOUT_FILENO);
     if (!denied(pwrite(held, "x", 1, 0)))
         return 6;
+    if (raise(SIGURG) != 0) /* which is ignored */
+        return 7;
     return 0;
 }
 

@@ -2,19 +2,14 @@
 /*
  * Three fences, the outer ones in case an inner one is missing: resource limits, Landlock (no file of the host can be
  * opened, created or removed, no TCP port reached, no foreign process signalled) and a seccomp filter that lets a short
- * list of system calls pass. Everything else answers EPERM rather than killing: a C library that tries a newer call
- * first then goes on with the older one, and hijacked code gets nothing either way. Calls of a foreign architecture
- * kill.
+ * list of system calls pass (cli/make_sandbox_filters.c).
  */
 #include "cli/sandbox.h"
+#include "cli/sandbox_filters.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/landlock.h>
-#include <seccomp.h>
+#include <linux/seccomp.h>
 #include <stddef.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -141,104 +136,30 @@ static int enter_landlock(const struct sandbox_request *r)
 
 /* ---- seccomp ---- */
 
-#define CALL(name) SCMP_SYS(name)
-
-/* Reading what is open, writing the report, memory, time, and leaving. */
-static const int always[] = {
-    CALL(read),       CALL(pread64),       CALL(readv),           CALL(lseek),
-    CALL(write),      CALL(writev),        CALL(fstat),           CALL(newfstatat),
-    CALL(fstatat64),  CALL(fstat64),       CALL(statx),           CALL(close),
-    CALL(munmap),     CALL(mremap),        CALL(madvise),         CALL(brk),
-    CALL(futex),      CALL(clock_gettime), CALL(clock_gettime64), CALL(gettimeofday),
-    CALL(getrandom),  CALL(sched_yield),   CALL(restart_syscall), CALL(exit),
-    CALL(exit_group), CALL(rt_sigreturn),  CALL(rt_sigprocmask),  CALL(rt_sigaction),
-    CALL(getpid),     CALL(gettid),        CALL(sysinfo),         CALL(_llseek),
-    CALL(sigreturn),
-};
-
-static const int for_files[] = {
-    CALL(pwrite64),        CALL(ftruncate), CALL(ftruncate64), CALL(fallocate),
-    CALL(copy_file_range), CALL(fsync),     CALL(fdatasync),
-};
-
-static const int for_listing[] = {CALL(getdents64)};
-
-static bool allow_list(scmp_filter_ctx f, const int *calls, size_t count)
+/* The filter with this process's numbers for the marks (cli/sandbox_filters.h). False when there is none such. */
+static bool complete(const struct sandbox_filter *f, const struct sandbox_request *r,
+                     struct sock_filter to[static SANDBOX_FILTER_MOST])
 {
-    for (size_t i = 0; i < count; i++) {
-        /* A call that this architecture does not have (negative pseudo number) needs no rule. */
-        if (calls[i] >= 0 && seccomp_rule_add(f, SCMP_ACT_ALLOW, calls[i], 0) != 0)
-            return false;
+    if (f->count == 0)
+        return false;
+    for (unsigned i = 0; i < f->count; i++) {
+        to[i] = f->code[i];
+        if (to[i].code == (BPF_JMP | BPF_JEQ | BPF_K) && to[i].k == SANDBOX_MARK_PROCESS)
+            to[i].k = (uint32_t)getpid();
+        else if (to[i].code == (BPF_JMP | BPF_JEQ | BPF_K) && to[i].k == SANDBOX_MARK_DIRECTORY)
+            to[i].k = (uint32_t)r->create_dir;
     }
     return true;
 }
 
-/* One call, when the bits of `mask` in an argument are those of `value`. */
-static bool allow_if(scmp_filter_ctx f, int call, unsigned arg, uint64_t mask, uint64_t value)
-{
-    struct scmp_arg_cmp fits = {.arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
-
-    return call < 0 || seccomp_rule_add_array(f, SCMP_ACT_ALLOW, call, 1, &fits) == 0;
-}
-
-static const uint64_t whole = UINT32_MAX; /* of an int */
-
-static bool allow_with_arguments(scmp_filter_ctx f)
-{
-    return allow_if(f, CALL(mmap), 2, PROT_EXEC, 0) && allow_if(f, CALL(mmap2), 2, PROT_EXEC, 0) &&
-           allow_if(f, CALL(mprotect), 2, PROT_EXEC, 0) &&
-           /* whether a stream is a terminal, and how wide it is */
-           allow_if(f, CALL(ioctl), 1, whole, TCGETS) && allow_if(f, CALL(ioctl), 1, whole, TIOCGWINSZ) &&
-           allow_if(f, CALL(fcntl), 1, whole, F_GETFL) && allow_if(f, CALL(fcntl), 1, whole, F_DUPFD_CLOEXEC) &&
-           /* raise() and abort() */
-           allow_if(f, CALL(tgkill), 0, whole, (uint64_t)getpid());
-}
-
-/* Names are looked up below open directories (Landlock says which), and what is opened is only read. */
-static bool allow_opening(scmp_filter_ctx f)
-{
-    const uint64_t writing = O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);
-
-    return allow_if(f, CALL(openat), 2, writing, O_RDONLY) && allow_list(f, for_listing, 1) &&
-           allow_if(f, CALL(fcntl), 1, whole, F_SETFD); /* fdopendir() does that */
-}
-
-/* Names are looked up in one open directory, and what is opened must not have been there. */
-static bool allow_creating(scmp_filter_ctx f, int dir_fd)
-{
-    const uint64_t flags = O_ACCMODE | O_CREAT | O_EXCL, dir = (uint32_t)dir_fd;
-    const struct scmp_arg_cmp from = {.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = whole, .datum_b = dir};
-    const struct scmp_arg_cmp to = {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = whole, .datum_b = dir};
-    const struct scmp_arg_cmp both[] = {from, to};
-    const struct scmp_arg_cmp fresh[] = {
-        from, {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = flags, .datum_b = O_WRONLY | O_CREAT | O_EXCL}};
-
-    return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, CALL(openat), 2, fresh) == 0 &&
-           seccomp_rule_add_array(f, SCMP_ACT_ALLOW, CALL(renameat2), 2, both) == 0 &&
-           seccomp_rule_add_array(f, SCMP_ACT_ALLOW, CALL(linkat), 2, both) == 0 &&
-           allow_if(f, CALL(unlinkat), 0, whole, dir);
-}
-
 static bool enter_seccomp(const struct sandbox_request *r)
 {
-    scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    bool in = f != NULL && (r->start_threads == NULL || seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1) == 0) &&
-              allow_list(f, always, sizeof(always) / sizeof(always[0])) && allow_with_arguments(f);
+    struct sock_filter code[SANDBOX_FILTER_MOST];
+    const struct sandbox_filter *f = &sandbox_filters[r->needs & (SANDBOX_NEEDS - 1)];
+    struct sock_fprog program = {.len = f->count, .filter = code};
+    unsigned flags = r->start_threads != NULL ? SECCOMP_FILTER_FLAG_TSYNC : 0;
 
-    /* A tree, not a list: the kernel tries the filter on every call that there is when it takes it. Older libraries
-     * only know lists. */
-    if (f != NULL)
-        (void)seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    if (in && (r->needs & SANDBOX_CREATE_BELOW) != 0)
-        in = allow_creating(f, r->create_dir);
-    if (in && (r->needs & (SANDBOX_WRITE_FILE | SANDBOX_CREATE_BELOW)) != 0)
-        in = allow_list(f, for_files, sizeof(for_files) / sizeof(for_files[0]));
-    if (in && (r->needs & SANDBOX_OPEN_BELOW) != 0)
-        in = allow_opening(f);
-    in = in && seccomp_load(f) == 0;
-    if (f != NULL)
-        seccomp_release(f);
-    return in;
+    return complete(f, r, code) && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0;
 }
 
 static const char *missing_words(const struct sandbox_state *s)
