@@ -654,6 +654,13 @@ static void unknown_region_twice(struct img *img)
     add_region(img, &UNKNOWN, free_mib(img), 0x100000, 0);
 }
 
+static void unknown_region_of_nothing_twice(struct img *img)
+{
+    uint64_t off = free_mib(img);
+    add_region(img, &UNKNOWN, off, 0, 0);
+    add_region(img, &UNKNOWN, off, 0, 0);
+}
+
 static void two_unknown_regions(struct img *img)
 {
     add_region(img, &UNKNOWN, free_mib(img), 0x100000, 0);
@@ -927,6 +934,7 @@ static const struct test_case cases[] = {
     {"rgn-bat-twice", "VHDX-RGN-008", E, .mutate = bat_twice},
     {"rgn-bat-twice-elsewhere", "VHDX-RGN-008", E, .mutate = bat_twice_elsewhere},
     {"rgn-unknown-twice", "VHDX-RGN-008", W, .mutate = unknown_region_twice, .inside = two_unknown_regions},
+    {"rgn-unknown-of-nothing-twice", "VHDX-RGN-008", W, .mutate = unknown_region_of_nothing_twice},
     {"rgn-offset-unaligned", "VHDX-RGN-009", E, .mutate = region_off_odd, .inside = optional_region},
     {"rgn-length-unaligned", "VHDX-RGN-009", E, .mutate = region_len_odd},
     {"rgn-in-header-section", "VHDX-RGN-010", E, .mutate = region_in_header_section, .inside = optional_region},

@@ -342,6 +342,20 @@ static void lost_size_and_sector(struct img *img)
     img_metadata_remove(img, KNOWN_ITEM_LOGICAL_SECTOR_SIZE);
 }
 
+static void lost_size_and_odd_blocks(struct img *img)
+{
+    img_metadata_remove(img, KNOWN_ITEM_VIRTUAL_DISK_SIZE);
+    put_le32(img_metadata_item(img, KNOWN_ITEM_FILE_PARAMETERS), 3 << 20);
+}
+
+static void marker_and_impossible_count(struct img *img)
+{
+    const struct metadata_entry marker = {.item_id = *known_guid(KNOWN_ITEM_INCOMPLETE_FILE), .flags = 4};
+
+    img_metadata_add(img, &marker, NULL);
+    put_le16(img_metadata_table(img) + 10, METADATA_ENTRIES_MAX + 1);
+}
+
 static void lost_size_and_bat(struct img *img)
 {
     img_metadata_remove(img, KNOWN_ITEM_VIRTUAL_DISK_SIZE);
@@ -543,6 +557,12 @@ static void area_under_a_region(struct img *img)
 {
     img_resize(img, img->payload_off + img->params.virtual_size);
     region_over(img, img->bat_off, MIB);
+}
+
+/* Its rest is no whole block, and a whole one would end behind what a signed offset reaches. */
+static void area_in_the_longest_file(struct img *img)
+{
+    img_resize(img, INT64_MAX);
 }
 
 static void area_ends_within_a_block(struct img *img)
@@ -969,6 +989,8 @@ const struct plan_way plan_ways[] = {
      ASKS(.consent = "VHDX-META-020"), .stays = "no blocks to tell"},
     {CASE("lost size and sector size", "VHDX-META-021", .mutate = lost_size_and_sector),
      ASKS(.consent = "VHDX-META-021"), .stays = "must be known first"},
+    {CASE("lost size and an impossible block size", "VHDX-META-021", .mutate = lost_size_and_odd_blocks),
+     ASKS(.consent = "VHDX-META-021"), .stays = "must be known first"},
     {CASE("lost size and no BAT", "VHDX-META-021", .mutate = lost_size_and_bat), ASKS(.consent = "VHDX-META-021"),
      .stays = "the BAT cannot be read"},
     {CASE("lost size, last entry of the region", "VHDX-META-021", .mutate = lost_size_and_last_entry),
@@ -996,6 +1018,8 @@ const struct plan_way plan_ways[] = {
      ASKS(.consent = "VHDX-META-025", .bend_parent = lost_disk_id), .stays = "needs --parent"},
     {CASE("nil disk id of parent and child", "VHDX-META-025", .params = &child, .mutate = nil_disk_id),
      ASKS(.consent = "VHDX-META-025", .bend_parent = nil_disk_id), .stays = "needs --parent"},
+    {CASE("incomplete-file marker in a table without an end", "VHDX-META-026", .mutate = marker_and_impossible_count),
+     ASKS(.consent = "VHDX-META-026"), .stays = "EntryCount of the metadata table is impossible"},
     {CASE("child without its bit and its size", "VHDX-META-039", .params = &child, .mutate = no_parent_bit_and_no_size),
      ASKS(.consent = "VHDX-META-039"), .stays = "not known"},
     {CASE("child that bitmaps alone tell", "VHDX-META-039", .params = &wide_child, .mutate = bitmaps_alone_tell),
@@ -1063,6 +1087,9 @@ const struct plan_way plan_ways[] = {
      ASKS(.consent = "VHDX-BAT-022"), .stays = "lie over the BAT"},
     {CASE("area, and a region over the BAT", "VHDX-BAT-024", .params = &fixed_zero, .mutate = area_under_a_region),
      ASKS(.consent = "VHDX-BAT-024"), .stays = "lie over the BAT"},
+    {CASE("area in the longest file there is", "VHDX-BAT-024", .params = &fixed_zero,
+          .mutate = area_in_the_longest_file),
+     ASKS(.consent = "VHDX-BAT-024"), .stays = "no host holds a longer one"},
     {CASE("area that ends within a block", "VHDX-BAT-024", .params = &fixed_zero, .mutate = area_ends_within_a_block),
      ASKS(.consent = "VHDX-BAT-024"), .step = "make the file hold the last block whole"},
     {CASE("area behind a gap, with room to spare", "VHDX-BAT-024", .params = &fixed_zero, .mutate = area_behind_a_gap),
