@@ -273,6 +273,37 @@ static void a_piece_can_be_left_out(void **state)
     img_free(img);
 }
 
+/* What the caller has from elsewhere is neither looked at nor read; behind it all is as ever. */
+static void a_stretch_can_be_skipped(void **state)
+{
+    struct disk d;
+    struct img *img = img_create(&(struct img_params){.block_size = MIB, .virtual_size = 4 * MIB, .states = "6606"});
+    struct guest_walk *w = NULL;
+    struct guest_piece p;
+    bool more = false;
+    (void)state;
+
+    open_over(&d, img, NULL, false);
+    assert_int_equal(guest_walk_open(d.guest, MIB / 2, 3 * MIB, &w), STATUS_OK);
+    assert_int_equal(guest_walk_peek(w, &p, &more), STATUS_OK);
+    assert_int_equal(p.off, MIB / 2);
+    uint64_t reads = d.faulty.reads;
+    guest_walk_skip(w, MIB + 4096);
+    assert_int_equal(guest_walk_take(w, 1, NULL, NULL, NULL, NULL), STATUS_RANGE); /* nothing was peeked there */
+    assert_int_equal(guest_walk_peek(w, &p, &more), STATUS_OK);
+    assert_true(more && p.off == MIB / 2 + MIB + 4096 && p.kind == GUEST_PIECE_DATA);
+    guest_walk_skip(w, MIB);
+    assert_int_equal(guest_walk_peek(w, &p, &more), STATUS_OK);
+    assert_true(more && p.off == MIB / 2 + 2 * MIB + 4096 && p.kind == GUEST_PIECE_ZERO);
+    assert_int_equal(p.len, MIB / 2 - 4096);
+    assert_int_equal(d.faulty.reads, reads);
+    guest_walk_skip(w, UINT64_MAX);
+    assert_int_equal(guest_walk_peek(w, &p, &more), STATUS_OK);
+    assert_false(more);
+    done(&d);
+    img_free(img);
+}
+
 static void host_errors_cost_their_page(void **state)
 {
     struct img *img =
@@ -396,17 +427,12 @@ static void only_the_range_asked_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pieces_have_the_content),
-        cmocka_unit_test(chains_are_walked),
-        cmocka_unit_test(holes_are_not_read),
-        cmocka_unit_test(useless_questions_end),
-        cmocka_unit_test(a_piece_can_be_left_out),
-        cmocka_unit_test(host_errors_cost_their_page),
-        cmocka_unit_test(memory_that_is_gone),
-        cmocka_unit_test(neighbours_are_one_range),
-        cmocka_unit_test(the_list_is_bounded_and_its_sums_are_not),
-        cmocka_unit_test(faults_have_names),
-        cmocka_unit_test(only_the_range_asked_for),
+        cmocka_unit_test(pieces_have_the_content),     cmocka_unit_test(chains_are_walked),
+        cmocka_unit_test(holes_are_not_read),          cmocka_unit_test(useless_questions_end),
+        cmocka_unit_test(a_piece_can_be_left_out),     cmocka_unit_test(a_stretch_can_be_skipped),
+        cmocka_unit_test(host_errors_cost_their_page), cmocka_unit_test(memory_that_is_gone),
+        cmocka_unit_test(neighbours_are_one_range),    cmocka_unit_test(the_list_is_bounded_and_its_sums_are_not),
+        cmocka_unit_test(faults_have_names),           cmocka_unit_test(only_the_range_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

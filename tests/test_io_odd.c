@@ -149,6 +149,14 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
     off_t at = 0;
     ssize_t n;
 
+    if (request == FICLONERANGE && fault.clone) {
+        const struct file_clone_range *r = (const struct file_clone_range *)arg;
+        for (uint64_t done = 0; done < r->src_length; done += sizeof(buf)) {
+            assert_int_equal(pread((int)r->src_fd, buf, sizeof(buf), (off_t)(r->src_offset + done)), sizeof(buf));
+            assert_int_equal(pwrite(fd, buf, sizeof(buf), (off_t)(r->dest_offset + done)), sizeof(buf));
+        }
+        return 0;
+    }
     if (request != FICLONE || !fault.clone)
         return __real_ioctl(fd, request, arg);
     /* What a file system does that can: both files have the same bytes from then on. */
@@ -500,6 +508,34 @@ static void copies_of_every_kind(void **state)
     store_close(from);
 }
 
+/* Of a file that has it elsewhere, and of nothing that is no file of the host. */
+static void a_range_is_shared(void **state)
+{
+    struct store *s = new_file();
+    struct source *memory = mem_open("abc", 3);
+
+    (void)state;
+    fill(s, 0, 1);
+    fill(s, KIB64, 2);
+    struct source *from = open_file(path);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    fault.clone = true;
+    assert_true(host_share(fd, 3 * KIB64, from, KIB64, KIB64));
+    assert_false(host_share(fd, 5 * KIB64, memory, 0, KIB64));
+    source_close(memory);
+    close(fd);
+    source_close(from);
+    from = open_file(path);
+    assert_int_equal(from->size, 4 * KIB64);
+    assert_filled(from, 0, 1);
+    assert_filled(from, KIB64, 2);
+    assert_filled(from, 2 * KIB64, 0);
+    assert_filled(from, 3 * KIB64, 2);
+    source_close(from);
+    store_close(s);
+}
+
 /* Where no holes can be punched zeros are written, over data alone. */
 static void zeros_without_holes(void **state)
 {
@@ -626,6 +662,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(threads_that_cannot_be_had, begin, end),
         cmocka_unit_test_setup_teardown(windows_that_cannot_be_read_ahead, begin, end),
         cmocka_unit_test_setup_teardown(copies_of_every_kind, begin, end),
+        cmocka_unit_test_setup_teardown(a_range_is_shared, begin, end),
         cmocka_unit_test_setup_teardown(zeros_without_holes, begin, end),
         cmocka_unit_test(questions_over_many_pieces),
         cmocka_unit_test(copies_that_continue),

@@ -56,6 +56,18 @@ static enum status copy_piece(struct guest_session *gs, struct guest_walk *walk,
     return STATUS_OK;
 }
 
+/* How many bytes from the piece's start on the output shares with the file that they lie in; 0: they are to be copied.
+ */
+static uint64_t share_piece(const struct guest_session *gs, struct raw_output *out, const struct guest_piece *piece)
+{
+    const struct guest_extent *e = &piece->extent;
+
+    if (piece->kind != GUEST_PIECE_DATA || !e->data)
+        return 0;
+    return raw_output_share(out, e->off, guest_layer_source(gs->guest, e->layer), e->file_off,
+                            u64_min(e->len, PROGRESS_STEP_MOST));
+}
+
 static int copy(struct run *run, struct guest_session *gs, struct raw_output *out)
 {
     const bool salvage = run->options->salvage;
@@ -70,8 +82,13 @@ static int copy(struct run *run, struct guest_session *gs, struct raw_output *ou
         st = guest_walk_peek(walk, &piece, &more);
         if (st != STATUS_OK || !more)
             break;
-        uint64_t step = u64_min(piece.len, PROGRESS_STEP_MOST);
-        st = copy_piece(gs, walk, out, &piece, step, &error);
+        uint64_t step = share_piece(gs, out, &piece);
+        if (step > 0) {
+            guest_walk_skip(walk, step);
+        } else {
+            step = u64_min(piece.len, PROGRESS_STEP_MOST);
+            st = copy_piece(gs, walk, out, &piece, step, &error);
+        }
         in_time = progress_step(&progress, step);
     }
     if (error == 0 && !raw_output_flush(out))
@@ -103,6 +120,7 @@ static int export_disk(struct run *run, struct guest_session *gs, struct raw_out
         gs->error = "the output cannot hold the disk";
         return code;
     }
+    out->cannot_share = o->salvage; /* then every byte is read: what cannot be is listed */
     code = copy(run, gs, out);
     if (code == EXIT_OK && guest_session_look_again(gs) != EXIT_OK)
         code = EXIT_IMPOSSIBLE;
@@ -168,6 +186,7 @@ static int export(const struct options *o)
                                    .output = path,
                                    .virtual_size = gs.guest != NULL ? guest_size(gs.guest) : 0,
                                    .written = out.written,
+                                   .shared = out.shared,
                                    .complete = code == EXIT_OK,
                                    .faults = &gs.faults,
                                    .error = code != EXIT_OK && code != EXIT_FINDINGS ? gs.error : NULL,
@@ -199,12 +218,14 @@ const struct command command_export = {
     .arguments = "FILE OUT",
     .summary = "the guest's disk as a raw, sparse file",
     .examples = examples,
-    .notes = "OUT appears when it is whole; - is standard output. FILE may be - for standard input. A dirty log is\n"
-             "replayed in memory. Nothing is written when some range is known to be unreadable, unless --salvage:\n"
-             "then zeros stand for such ranges, each is named on standard error (and in the report of -f json), and\n"
-             "the exit code is 1.\n"
-             "Exit codes: 0 done, 1 done with --salvage and something is missing, 2 usage, 3 could not read or\n"
-             "write, 6 a limit, 7 internal.",
+    .notes =
+        "OUT appears when it is whole; - is standard output. FILE may be - for standard input. Where the file\n"
+        "system can (XFS, Btrfs), OUT shares the blocks of an image that lies there as well, which takes a moment\n"
+        "and no space, and reads none of them. A dirty log is replayed in memory. Nothing is written when some\n"
+        "range is known to be unreadable, unless --salvage: then all is read, zeros stand for such ranges, each is\n"
+        "named on standard error (and in the report of -f json), and the exit code is 1.\n"
+        "Exit codes: 0 done, 1 done with --salvage and something is missing, 2 usage, 3 could not read or\n"
+        "write, 6 a limit, 7 internal.",
     .options = options,
     .min_args = 2,
     .max_args = 2,

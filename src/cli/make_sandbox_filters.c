@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/fs.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -70,6 +71,13 @@ static bool allow_with_arguments(scmp_filter_ctx f)
            allow_if(f, CALL(tgkill), 0, whole, SANDBOX_MARK_PROCESS);
 }
 
+static bool allow_writing(scmp_filter_ctx f)
+{
+    return allow_list(f, for_files, sizeof(for_files) / sizeof(for_files[0])) &&
+           /* bytes that a file shares with another one that is open */
+           allow_if(f, CALL(ioctl), 1, whole, FICLONE) && allow_if(f, CALL(ioctl), 1, whole, FICLONERANGE);
+}
+
 /* Names are looked up below open directories (Landlock says which), and what is opened is only read. */
 static bool allow_opening(scmp_filter_ctx f)
 {
@@ -104,7 +112,7 @@ static scmp_filter_ctx filter_for(unsigned needs)
     if (made && (needs & SANDBOX_CREATE_BELOW) != 0)
         made = allow_creating(f);
     if (made && (needs & (SANDBOX_WRITE_FILE | SANDBOX_CREATE_BELOW)) != 0)
-        made = allow_list(f, for_files, sizeof(for_files) / sizeof(for_files[0]));
+        made = allow_writing(f);
     if (made && (needs & SANDBOX_OPEN_BELOW) != 0)
         made = allow_opening(f);
     /* A tree, not a list: the kernel tries the filter on every call that there is when it takes it. Older libraries

@@ -2,7 +2,8 @@
 /*
  * Where `export` writes. The size of a file is set first, so that a file system that cannot hold it says so at once,
  * and zeros are just not written: not those that the image has no blocks for, nor those inside blocks, in pieces that
- * file systems allocate.
+ * file systems allocate. Where the file system can (XFS, Btrfs, ...), and the image lies there as well, nothing is
+ * written at all: blocks are shared with the image, in a moment and without taking space, zeros inside blocks as well.
  */
 #include "cli/raw_output.h"
 
@@ -15,11 +16,13 @@
 #include "base/checked.h"
 #include "base/span.h"
 #include "cli/cli.h"
+#include "io/copy.h"
 #include "io/host.h"
 
 enum {
     SPARSE_UNIT = 4096,      /* zeros of this size and alignment are left out; no file system allocates less */
     ZERO_CHUNK = 256 * 1024, /* zeros written at a time to standard output */
+    SHARED_LEAST = 1 << 20,  /* less in one piece is written: a file in many small pieces is slow to read */
 };
 
 static int open_stdout(struct raw_output *out)
@@ -149,6 +152,20 @@ bool raw_output_zeros(struct raw_output *out, uint64_t len)
             return false;
     }
     return true;
+}
+
+uint64_t raw_output_share(struct raw_output *out, uint64_t off, const struct source *from, uint64_t from_off,
+                          uint64_t len)
+{
+    uint64_t whole = len - len % SPARSE_UNIT;
+
+    if (out->to_stdout || out->cannot_share || whole < SHARED_LEAST || (off | from_off) % SPARSE_UNIT != 0)
+        return 0;
+    out->cannot_share = !host_share(out->fd, off, from, from_off, whole);
+    if (out->cannot_share)
+        return 0;
+    out->shared += whole;
+    return whole;
 }
 
 int raw_output_commit(struct raw_output *out)

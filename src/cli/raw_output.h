@@ -8,12 +8,15 @@
 
 #include "cli/new_file.h"
 #include "io/behind.h"
+#include "io/source.h"
 
 struct raw_output {
     struct new_file file;
     bool to_stdout; /* instead */
     int fd;
     uint64_t written;      /* bytes of data, those that are queued among them */
+    uint64_t shared;       /* bytes that the host's file system has once, for the image and for this file */
+    bool cannot_share;     /* once it could not, the rest is written */
     struct behind *behind; /* whose thread writes; NULL: nobody else's, or standard output */
 };
 
@@ -31,6 +34,10 @@ uint8_t *raw_output_buffer(struct raw_output *out);
  * cost nothing. */
 bool raw_output_data(struct raw_output *out, uint64_t off, const uint8_t *bytes, uint64_t len);
 bool raw_output_zeros(struct raw_output *out, uint64_t len);
+/* How many of len bytes at `off` the output has now because it shares them with a file, where they are at from_off. 0:
+ * they are to be written. */
+uint64_t raw_output_share(struct raw_output *out, uint64_t off, const struct source *from, uint64_t from_off,
+                          uint64_t len);
 /* What was given is with the host when this returns. False: errno says why not. */
 bool raw_output_flush(struct raw_output *out);
 /* All of it is written: gives it its name. EXIT_OK, or a code after a message; then nothing is left. */

@@ -156,6 +156,12 @@ static void advance(struct guest_walk *w, uint64_t len)
     }
 }
 
+void guest_walk_skip(struct guest_walk *w, uint64_t len)
+{
+    w->off += u64_min(len, w->end - w->off);
+    w->peeked = false;
+}
+
 enum status guest_walk_take(struct guest_walk *w, uint64_t len, const uint8_t **ret_bytes,
                             void (*fn)(void *ctx, const struct guest_extent *e), void *ctx, uint64_t *ret_faults)
 {

@@ -37,6 +37,9 @@ void guest_walk_into(struct guest_walk *w, uint8_t *buf);
 /* The next piece; false at the end. Asking again gives the same piece. */
 enum status guest_walk_peek(struct guest_walk *w, struct guest_piece *ret, bool *ret_more);
 
+/* Goes on by len bytes, at most as many as are left, without looking at them: the caller has them from elsewhere. */
+void guest_walk_skip(struct guest_walk *w, uint64_t len);
+
 /*
  * Goes on by len bytes of the piece that was peeked last. *ret_bytes (may be NULL: they are not wanted): the bytes of
  * data, in its buffer and valid until the next call on this walk; NULL for zeros and faults. What cannot be answered

@@ -97,6 +97,14 @@ static enum status copy_data(struct copying *c)
     return st == STATUS_OK ? store_resize(c->to, c->from->size) : st;
 }
 
+bool host_share(int to, uint64_t to_off, const struct source *from, uint64_t off, uint64_t len)
+{
+    int fd = host_source_fd(from);
+    struct file_clone_range range = {.src_fd = fd, .src_offset = off, .src_length = len, .dest_offset = to_off};
+
+    return fd >= 0 && ioctl(to, FICLONERANGE, &range) == 0;
+}
+
 enum status store_copy(struct store *to, struct source *from, bool (*step)(void *ctx, uint64_t bytes), void *ctx)
 {
     struct copying c = {

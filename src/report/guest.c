@@ -56,6 +56,7 @@ void report_export(struct report *r, const struct export_report *e)
     element_path(r, e->path);
     json_put_text(j, holder, "path", e->output);
     json_put_u64(j, holder, "data_bytes", e->written);
+    json_put_u64(j, holder, "shared_bytes", e->shared);
     json_line(j, "output", holder);
     element_u64(r, "virtual_size", e->virtual_size);
     element_bool(r, "complete", e->complete);

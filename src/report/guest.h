@@ -15,6 +15,7 @@ struct export_report {
     const char *path, *output; /* as given */
     uint64_t virtual_size;     /* 0 when there is no disk */
     uint64_t written;          /* bytes of data */
+    uint64_t shared;           /* bytes that are stored once, for the image and the output */
     bool complete;             /* everything could be read and written */
     const struct guest_fault_list *faults;
     const char *error; /* why it was refused or failed; NULL: it was not */

@@ -18,6 +18,15 @@ made() {
     find . -type f ! -name '.*' | LC_ALL=C sort
 }
 
+# Where they do, nothing is written (share.bats).
+files_share() {
+    [ "$("$VHDXRAY" export --force -f json plain.vhdx .probe | jq .output.shared_bytes)" -gt 0 ]
+}
+
+something_is_written() {
+    if files_share; then skip "files share their bytes here"; fi
+}
+
 @test "what the guest sees, sparse" {
     for d in plain same four_k; do
         untouched $d.vhdx
@@ -27,13 +36,14 @@ made() {
         cmp $d.raw $d.out
         still_untouched
     done
-    [ "$(du -k plain.out | cut -f1)" -le 64 ]
+    files_share || [ "$(du -k plain.out | cut -f1)" -le 64 ]
     [ "$(made)" = "./four_k.out
 ./plain.out
 ./same.out" ]
 }
 
 @test "zeros inside blocks take no space" {
+    something_is_written
     PYTHONPATH=$TESTS PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -c '
 import vhdx
 i = vhdx.Image(blocks=())
@@ -243,6 +253,7 @@ with open("big.raw", "wb") as f:
 }
 
 @test "a file that is written to while it is read is no result" {
+    something_is_written
     command -v strace >/dev/null || skip "no strace to slow it down"
     cp plain.vhdx live.vhdx
     chmod u+w live.vhdx
@@ -256,6 +267,7 @@ with open("big.raw", "wb") as f:
 }
 
 @test "an interrupted export leaves nothing" {
+    something_is_written
     command -v strace >/dev/null || skip "no strace to slow it down"
     ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o /dev/null -e trace=pwrite64 -e inject=pwrite64:delay_enter=2000000 "$VHDXRAY" export plain.vhdx out 2>/dev/null &
     for _ in $(seq 100); do
