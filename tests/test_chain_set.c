@@ -111,6 +111,26 @@ static void every_kind_of_link(void **state)
     arena_destroy(s.arena);
 }
 
+/* The order in which files come says nothing: here each child comes before its parent. */
+static void children_before_their_parents(void **state)
+{
+    static const struct member m[] = {
+        {.path = "grandchild", .guid = 3, .linkage = 2},
+        {.path = "child", .guid = 2, .linkage = 1},
+        {.path = "base", .guid = 1},
+    };
+    struct chain_set s = {.arena = arena_create(LIMIT_MEMORY_DEFAULT)};
+    (void)state;
+
+    assert_int_equal(build(&s, m, 3), STATUS_OK);
+    assert_int_equal(chain_set_resolve(&s, NULL, 0), STATUS_OK);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(s.files[i].depth, 2 - i);
+        assert_int_equal(s.files[i].parent, i == 2 ? CHAIN_NONE : i + 1);
+    }
+    arena_destroy(s.arena);
+}
+
 static void one_file_by_two_names(void **state)
 {
     static const struct member m[] = {
@@ -423,6 +443,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_link),
+        cmocka_unit_test(children_before_their_parents),
         cmocka_unit_test(paths_that_are_not_there),
         cmocka_unit_test(a_name_in_capitals_is_the_same),
         cmocka_unit_test(parents_end_with_a_disk_that_needs_none),

@@ -1608,6 +1608,25 @@ static void a_version_alone_is_no_product(void **state)
     case_close(&r);
 }
 
+/* Of a long text 512 bytes are shown: 170 characters of three bytes, and none in part. */
+static void no_character_is_shown_in_part(void **state)
+{
+    char creator[200 * 3 + 1] = "", want[700] = "creator \"";
+    (void)state;
+
+    for (unsigned i = 0; i < 200; i++) {
+        strcat(creator, "\xe4\xb8\xad");
+        if (i < 170)
+            strcat(want, "\xe4\xb8\xad");
+    }
+    strcat(want, "... (600 bytes)\"");
+    const struct img_params p = {.creator = creator};
+    struct case_run r;
+    const struct test_case c = {.name = "long creator", .params = &p};
+    assert_string_equal(finding_in(&r, &c, "VHDX-FID-002")->message, want);
+    case_close(&r);
+}
+
 static void past_change_of_a_region_table(struct img *img)
 {
     img_log_begin(img, 0, 1);
@@ -1942,6 +1961,7 @@ int main(void)
         cmocka_unit_test(a_log_may_follow_the_last_entry),
         cmocka_unit_test(a_hidden_file_has_no_extension),
         cmocka_unit_test(a_version_alone_is_no_product),
+        cmocka_unit_test(no_character_is_shown_in_part),
         cmocka_unit_test(a_row_of_blocks_has_no_gaps),
         cmocka_unit_test(openvmm_minds_a_bitmap_only_where_it_is_needed),
         cmocka_unit_test(a_missing_interleave_is_no_missing_parent),

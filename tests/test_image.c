@@ -365,6 +365,10 @@ static void makers_are_known_by_their_habits(void **state)
     assert_string_equal(p.name, "openvmm");
     assert_false(p.contradicted);
 
+    p = producer_of(img_create(&(struct img_params){.creator = "", .layout = IMG_QEMU}));
+    assert_string_equal(p.name, "qemu");
+    assert_false(p.contradicted);
+
     p = producer_of(img_create(&(struct img_params){.creator = "my own tool"}));
     assert_null(p.name); /* three families lay files out like this */
     assert_false(p.contradicted);
