@@ -196,6 +196,12 @@ static void the_tail_of_the_file_is_a_shorter_cell(void **state)
     assert_int_equal(o.bins.file_size % MIB, 5000);
     assert_int_equal(o.bins.file_count, o.bins.file_size / MIB + 1);
     done(&o);
+    img_resize(img, img->size - 4999); /* and one of a byte */
+    img_fill(img, img->size - 1, 1, 7);
+    open_img(&o, img, 1024);
+    assert_int_equal(o.bins.file_size % MIB, 1);
+    assert_int_equal(o.bins.file_count, o.bins.file_size / MIB + 1);
+    done(&o);
     img_resize(img, 0);
     open_img(&o, img, 1024);
     assert_int_equal(o.bins.file_count, 0);

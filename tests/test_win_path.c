@@ -79,6 +79,7 @@ static const struct {
     {"\\\\?\\Volume{01234567+89ab-CDEF-0123-456789abcdef}\\x", VERBATIM | DEVICE, "x"},
     {"\\\\?\\Volume{01234567-89ab-CDEG-0123-456789abcdef}\\x", VERBATIM | DEVICE, "x"},
     {"\\\\?\\Volume{01234567-89ab-cde`-0123-456789abcdef}\\x", VERBATIM | DEVICE, "x"},
+    {"\\\\?\\Volume{01234567-89ab-CDEF-0123-456789abcdef)\\x", VERBATIM | DEVICE, "x"},
     {"\\\\?\\Volume{0123456", VERBATIM | DEVICE, "Volume{0123456"},
     {"\\\\.\\PhysicalDrive0", DEVICE, "PhysicalDrive0"},
     {"\\??\\C:\\parent.vhdx", DEVICE | STREAM, "parent.vhdx"},
