@@ -1656,6 +1656,7 @@ static void a_bitmap_over_the_stored_log_is_told(void **state)
 
 /* ---- what a replay changes for the guest ---- */
 
+static const struct img_params log_behind_all = {.states = "6666666666", .log_off = 64 * MIB};
 static const struct img_params all_present = {.states = "6666666666"},
                                two_present = {.virtual_size = 4 * MIB, .states = "66"},
                                one_present = {.virtual_size = 2 * MIB, .states = "6"};
@@ -1778,6 +1779,12 @@ static void same_place_before_region(struct img *img)
     img_block_set(img, 3, PAYLOAD_FULLY_PRESENT, img_block_off(img, 2));
 }
 
+static void same_place_before_the_log(struct img *img)
+{
+    for (uint64_t block = 2; block <= 3; block++)
+        img_block_set(img, block, PAYLOAD_FULLY_PRESENT, img->log_off - img->params.block_size);
+}
+
 static void region_of_a_byte(struct img *img)
 {
     img_resize(img, img->size + MIB);
@@ -1875,6 +1882,8 @@ static const struct test_case cases[] = {
      .also = "VHDX-BAT-005"},
     {"two-blocks-in-front-of-a-region", "VHDX-BAT-016", E, .params = &all_present, .mutate = same_place_before_region,
      .count = 1},
+    {"two-blocks-in-front-of-the-log", "VHDX-BAT-016", E, .params = &log_behind_all,
+     .mutate = same_place_before_the_log, .count = 1},
     {"region-of-a-byte", "VHDX-RGN-017", I, .mutate = region_of_a_byte, .says = ", 1 byte; ", .also = "VHDX-RGN-009"},
     {"child-named-vhd-in-a-folder", "VHDX-FILE-011", I, .params = &child, .damage = named_vhd_by_a_letter,
      .says = ".vhd, but"},
